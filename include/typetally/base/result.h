@@ -1,0 +1,29 @@
+#pragma once
+
+#include <utility>
+#include <variant>
+
+#include "typetally/base/error.h"
+
+namespace typetally {
+
+/// A value, or the Error that stands in its place. Reading the wrong one throws std::bad_variant_access.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
+
+  bool ok() const { return content_.index() == 0; }
+  explicit operator bool() const { return ok(); }
+
+  const T& value() const& { return std::get<0>(content_); }
+  T& value() & { return std::get<0>(content_); }
+  T&& value() && { return std::get<0>(std::move(content_)); }
+  const Error& error() const { return std::get<1>(content_); }
+
+ private:
+  std::variant<T, Error> content_;
+};
+
+}  // namespace typetally

@@ -1,0 +1,22 @@
+#pragma once
+
+/// Everything, in the order of the data flow.
+#include "typetally/base/error.h"
+#include "typetally/base/parallel.h"
+#include "typetally/base/result.h"
+#include "typetally/base/tensor_view.h"
+#include "typetally/base/token_type.h"
+#include "typetally/batch/boundaries.h"
+#include "typetally/batch/pack_plan.h"
+#include "typetally/report/metrics.h"
+#include "typetally/tally/row_stats.h"
+#include "typetally/tally/tally.h"
+#include "typetally/tally/targets.h"
+#include "typetally/text/grammar.h"
+#include "typetally/text/keys.h"
+#include "typetally/text/payload_writer.h"
+#include "typetally/text/span.h"
+#include "typetally/text/vocabulary.h"
+#include "typetally/typing/dataset_filter.h"
+#include "typetally/typing/project.h"
+#include "typetally/typing/typer.h"

@@ -1,0 +1,11 @@
+#include "bindings.h"
+
+NB_MODULE(_core, module) {
+  using namespace typetally::python;
+  module.doc() = "The C++ core of typetally; use the package, which validates and documents.";
+  bind_base(module);
+  bind_text(module);
+  bind_typing(module);
+  bind_tally(module);
+  bind_report(module);
+}

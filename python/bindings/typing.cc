@@ -1,0 +1,7 @@
+#include "bindings.h"
+
+namespace typetally::python {
+
+void bind_typing(nb::module_& /*module*/) {}
+
+}  // namespace typetally::python
