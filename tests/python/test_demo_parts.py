@@ -53,7 +53,7 @@ def test_ranks_that_are_no_bpe_are_refused():
 
 
 def test_boxes_are_the_exact_extents_of_what_is_drawn():
-    for seed in range(200):
+    for seed in range(2000):
         scene = draw_scene(seed)
         pixels = np.asarray(scene.image)
         covered = np.zeros(pixels.shape[:2], dtype=bool)

@@ -24,6 +24,9 @@ _COLOURS = {
     "black": (25, 25, 25),
 }
 _SHAPES = ("circle", "square", "triangle")
+_SQUARES = [
+    (left, top, size) for size in (1, 2) for top in range(_CELLS - size + 1) for left in range(_CELLS - size + 1)
+]
 
 Box = tuple[int, int, int, int]
 """x1, y1, x2, y2 in thousandths of the picture's side (Qwen3-VL's convention); x2 and y2 are exclusive."""
@@ -69,14 +72,8 @@ def _place(rng: random.Random, count: int) -> list[tuple[int, int, int]]:
     taken: set[tuple[int, int]] = set()
     places = []
     for _ in range(count):
-        size = rng.choice((1, 1, 2))
-        free = [
-            (left, top, size)
-            for top in range(_CELLS - size + 1)
-            for left in range(_CELLS - size + 1)
-            if taken.isdisjoint(_cells(left, top, size))
-        ]
-        place = rng.choice(free)
+        # Among all the free squares, large ones too, so that there is always one: no two shapes fill the picture.
+        place = rng.choice([square for square in _SQUARES if taken.isdisjoint(_cells(*square))])
         taken |= _cells(*place)
         places.append(place)
     return sorted(places, key=lambda place: (place[1], place[0]))
