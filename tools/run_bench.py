@@ -1,0 +1,38 @@
+"""Runs the benchmarks of bench/, or the one that is named: <name>_bench.cc (release preset) and <name>_bench.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "bench"
+
+
+def run(*command: str | Path) -> None:
+    print(f"\n==== {' '.join(Path(str(part)).name for part in command)}", flush=True)
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def main() -> int:
+    names = {path.stem for suffix in ("cc", "py") for path in BENCH.glob(f"*_bench.{suffix}")}
+    if len(sys.argv) > 1:
+        wanted = {f"{sys.argv[1]}_bench"}
+        if not wanted <= names:
+            known = ", ".join(sorted(name.removesuffix("_bench") for name in names))
+            print(f"bench: expected one of {known}, got {sys.argv[1]}", file=sys.stderr)
+            return 2
+        names = wanted
+    compiled = sorted(name for name in names if (BENCH / f"{name}.cc").exists())
+    if compiled:
+        subprocess.run(["cmake", "--preset", "release", "--log-level=WARNING"], cwd=ROOT, check=True)
+        subprocess.run(["cmake", "--build", "--preset", "release", "--target", *compiled], cwd=ROOT, check=True)
+    for name in sorted(names):
+        if name in compiled:
+            run(ROOT / "build/release/bench" / name)
+        if (BENCH / f"{name}.py").exists():
+            run(sys.executable, BENCH / f"{name}.py")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

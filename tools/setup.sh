@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Sets up what building and testing need: system packages by apt, then .venv from constraints.txt. What is there
+# already is left alone. PYTHON names the interpreter; pip's index, proxy and cache are the user's own configuration.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+libraries=(libgtest-dev libbenchmark-dev libhwy-dev libsimdjson-dev libtbb-dev librapidcheck-dev)
+fuzzing=(clang-19 libclang-rt-19-dev)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { say "$*" >&2; exit 1; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+known() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+
+find_python() {
+  local name
+  for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+}
+
+# The distribution's interpreter comes without venv and headers; any other brings its own.
+python_packages() {
+  local python=$1 version
+  if [ -z "$python" ]; then
+    for version in 3 3.13 3.12 3.11; do
+      case $(apt-cache policy "python$version" 2>/dev/null | sed -n 's/ *Candidate: //p') in
+        3.1[1-9]* | 3.[2-9][0-9]*) echo "python$version python$version-venv python$version-dev"; return ;;
+      esac
+    done
+    return
+  fi
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$version-venv"
+  "$python" -c 'import os, sysconfig
+raise SystemExit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' || echo "python$version-dev"
+}
+
+become_root() {
+  if [ "$(id -u)" = 0 ]; then
+    echo env
+  elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+    echo sudo env
+  fi
+}
+
+system_packages() {
+  local wanted missing=() optional=() unknown=() package root
+  wanted=$(python_packages "$(find_python)")
+  for package in g++ make "${libraries[@]}" $wanted; do installed "$package" || missing+=("$package"); done
+  for package in "${fuzzing[@]}"; do installed "$package" || optional+=("$package"); done
+  [ $((${#missing[@]} + ${#optional[@]})) -gt 0 ] || { say "system packages are installed"; return; }
+
+  root=$(become_root)
+  [ -z "$root" ] || $root apt-get update -qq
+  for package in "${optional[@]}"; do
+    if known "$package"; then missing+=("$package"); else say "no $package here: the fuzz preset is not available"; fi
+  done
+  wanted=("${missing[@]}")
+  missing=()
+  for package in "${wanted[@]}"; do
+    if known "$package" || [ -z "$root" ]; then missing+=("$package"); else unknown+=("$package"); fi
+  done
+  if [ ${#unknown[@]} -gt 0 ]; then
+    say "not in this distribution, CMake fetches what it finds nowhere: ${unknown[*]}"
+    installed git || missing+=(git)
+  fi
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ -z "$root" ]; then
+    say "these packages are missing, and installing them needs root. Run this, then start again:" >&2
+    fail "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  fi
+  say "installing ${missing[*]}"
+  $root apt-get install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null |
+    sed -n 's/^Need to get \(.*\) of archives.*/setup: apt will download \1/p' || true
+  $root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+python_environment() {
+  local python
+  python=$(find_python)
+  [ -n "$python" ] || fail "Python 3.11 or newer is needed; name it with PYTHON=..."
+  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  .venv/bin/python tools/download_size.py constraints.txt
+  # torch comes first and alone, so that the build which the user's pip configuration prefers is the one that stays.
+  .venv/bin/python -m pip install --disable-pip-version-check "$(grep '^torch==' constraints.txt)"
+  .venv/bin/python -m pip install --disable-pip-version-check --quiet -r constraints.txt
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+  system_packages
+else
+  say "no apt here: a C++20 compiler, make and Python 3.11 with its headers are needed; CMake fetches missing libraries"
+fi
+python_environment
+say "ready: .venv"
