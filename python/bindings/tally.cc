@@ -1,7 +1,143 @@
+#include "typetally/tally/tally.h"
+
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
 #include "bindings.h"
+#include "tensors.h"
+#include "typetally/base/error.h"
+#include "typetally/tally/row_stats.h"
+#include "typetally/tally/targets.h"
 
 namespace typetally::python {
+namespace {
 
-void bind_tally(nb::module_& /*module*/) {}
+/// The targets of one batch.
+struct Targets {
+  std::vector<Target> list;
+
+  template <class T>
+  auto column(T (*of)(const Target&)) const {
+    std::vector<T> values(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) values[i] = of(list[i]);
+    return to_numpy(std::move(values));
+  }
+};
+
+/// The statistics of one batch of rows.
+struct RowStatsBatch {
+  std::vector<RowStats> list;
+
+  template <class T>
+  auto column(T (*of)(const RowStats&)) const {
+    std::vector<T> values(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) values[i] = of(list[i]);
+    return to_numpy(std::move(values));
+  }
+};
+
+Targets make_targets(const HostArray<std::int64_t>& labels, const std::optional<HostArray<std::int8_t>>& types,
+                     std::int64_t columns, const std::optional<HostArray<std::int32_t>>& cu_seqlens, bool shifted) {
+  const LabelBatch batch{to_span(labels), to_types(to_span(types)), columns, to_span(cu_seqlens), shifted};
+  nb::gil_scoped_release release;
+  return {find_targets(batch)};
+}
+
+RowStatsBatch make_row_stats(const AnyTensor& logits, const HostArray<std::int64_t>& labels, std::int64_t vocab_offset,
+                             const std::optional<HostArray<double>>& label_logits) {
+  const BorrowedTensor tensor(logits, "row_stats");
+  const RowStatsOptions options{vocab_offset, to_span(label_logits)};
+  nb::gil_scoped_release release;
+  std::vector<RowRequest> requests;
+  for (const std::int64_t label : to_span(labels)) requests.push_back({std::ssize(requests), label});
+  RowStatsBatch stats{std::vector<RowStats>(requests.size())};
+  row_stats(tensor.view(), requests, options, stats.list);
+  return stats;
+}
+
+RowStatsBatch merge_batches(const RowStatsBatch& a, const RowStatsBatch& b) {
+  if (a.list.size() != b.list.size())
+    bad_call("merge", std::to_string(a.list.size()) + " rows", std::to_string(b.list.size()));
+  RowStatsBatch merged;
+  for (std::size_t i = 0; i < a.list.size(); ++i) merged.list.push_back(merge_shard(a.list[i], b.list[i]));
+  return merged;
+}
+
+void add_logits(Tally& tally, const Targets& targets, const AnyTensor& logits) {
+  const BorrowedTensor tensor(logits, "update");
+  nb::gil_scoped_release release;
+  add(tally, targets.list, tensor.view());
+}
+
+void add_tokens(Tally& tally, const Targets& targets, const HostArray<double>& nll,
+                const HostArray<std::uint8_t>& correct, const std::optional<HostArray<double>>& entropy) {
+  add(tally, targets.list, TokenStats{to_span(nll), to_span(correct), to_span(entropy)});
+}
+
+Tally make_tally(const HostArray<double>& flat) {
+  if (flat.shape(0) != kTallySize)
+    bad_call("from_flat", std::to_string(kTallySize) + " sums", std::to_string(flat.shape(0)));
+  return from_flat(std::span<const double, kTallySize>(flat.data(), kTallySize));
+}
+
+void bind_row_stats(nb::module_& module) {
+  nb::class_<RowStatsBatch>(module, "RowStatsBatch")
+      .def_prop_ro("nll", [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.nll(); }); })
+      .def_prop_ro("entropy",
+                   [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.entropy(); }); })
+      .def_prop_ro("argmax",
+                   [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.argmax; }); })
+      .def_prop_ro("rank",
+                   [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.rank; }); })
+      .def_prop_ro("finite",
+                   [](const RowStatsBatch& b) {
+                     return b.column<std::uint8_t>([](auto& s) -> std::uint8_t { return s.finite; });
+                   })
+      .def("merge", &merge_batches, nb::arg("other"));
+  module.def("row_stats", &make_row_stats, nb::arg("logits"), nb::arg("labels"), nb::arg("vocab_offset"),
+             nb::arg("label_logits").none());
+}
+
+void bind_targets(nb::module_& module) {
+  nb::class_<Targets>(module, "Targets")
+      .def("__len__", [](const Targets& t) { return t.list.size(); })
+      .def("keep_columns",
+           [](const Targets& t, std::int64_t columns, const HostArray<std::int64_t>& kept) {
+             return Targets{keep_columns(t.list, columns, to_span(kept))};
+           })
+      .def_prop_ro("rows", [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.row; }); })
+      .def_prop_ro("labels",
+                   [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.label; }); })
+      .def_prop_ro("types", [](const Targets& t) {
+        return t.column<std::int8_t>([](auto& one) { return static_cast<std::int8_t>(one.type); });
+      });
+  module.def("find_targets", &make_targets, nb::arg("labels"), nb::arg("types").none(), nb::arg("columns"),
+             nb::arg("cu_seqlens").none(), nb::arg("shifted"));
+}
+
+}  // namespace
+
+void bind_tally(nb::module_& module) {
+  bind_row_stats(module);
+  bind_targets(module);
+  nb::class_<Tally>(module, "Tally")
+      .def(nb::init<>())
+      .def_rw("batches", &Tally::batches)
+      .def_rw("skipped_samples", &Tally::skipped_samples)
+      .def_rw("errors", &Tally::errors)
+      .def("add_logits", &add_logits, nb::arg("targets"), nb::arg("logits"))
+      .def("add_tokens", &add_tokens, nb::arg("targets"), nb::arg("nll"), nb::arg("correct"), nb::arg("entropy").none())
+      .def("merge", [](Tally& tally, const Tally& other) { tally += other; })
+      .def("to_flat",
+           [](const Tally& tally) {
+             const auto flat = to_flat(tally);
+             return to_numpy(std::vector<double>(flat.begin(), flat.end()));
+           })
+      .def_static("from_flat", &make_tally, nb::arg("flat"));
+}
 
 }  // namespace typetally::python

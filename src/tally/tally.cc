@@ -1,13 +1,18 @@
 #include "typetally/tally/tally.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "typetally/base/error.h"
 
 namespace typetally {
 namespace {
 
 constexpr std::int64_t kTop = 5;
 
-void add(TypeTally& sums, const Target& target, const RowStats& stats) {
+void add_one(TypeTally& sums, const Target& target, const RowStats& stats) {
   if (!stats.finite) {
     ++sums.nonfinite;
     return;
@@ -17,10 +22,27 @@ void add(TypeTally& sums, const Target& target, const RowStats& stats) {
   sums.nll += stats.nll();
   ++sums.with_entropy;
   sums.entropy += stats.entropy();
-  if (stats.rank >= 0) {
-    ++sums.ranked;
-    sums.correct_top5 += stats.rank < kTop;
+  ++sums.ranked;
+  sums.correct_top5 += stats.rank < kTop;
+}
+
+void add_one(TypeTally& sums, std::size_t i, const TokenStats& stats) {
+  const bool has_entropy = !stats.entropy.empty();
+  if (!std::isfinite(stats.nll[i]) || (has_entropy && !std::isfinite(stats.entropy[i]))) {
+    ++sums.nonfinite;
+    return;
   }
+  ++sums.count;
+  sums.correct += stats.correct[i] != 0;
+  sums.nll += stats.nll[i];
+  if (has_entropy) {
+    ++sums.with_entropy;
+    sums.entropy += stats.entropy[i];
+  }
+}
+
+void check_length(std::string_view what, std::size_t expected, std::size_t got) {
+  if (got != expected) bad_call("add", std::to_string(expected) + " of " + std::string(what), std::to_string(got));
 }
 
 }  // namespace
@@ -61,8 +83,27 @@ Tally& Tally::operator+=(const Tally& other) {
 }
 
 void add(Tally& tally, std::span<const Target> targets, std::span<const RowStats> stats) {
-  for (std::size_t i = 0; i < targets.size(); ++i) add(tally.of(targets[i].type), targets[i], stats[i]);
-  ++tally.batches;
+  for (std::size_t i = 0; i < targets.size(); ++i) add_one(tally.of(targets[i].type), targets[i], stats[i]);
+}
+
+void add(Tally& tally, std::span<const Target> targets, const TokenStats& stats) {
+  check_length("nll", targets.size(), stats.nll.size());
+  check_length("correct", targets.size(), stats.correct.size());
+  if (!stats.entropy.empty()) check_length("entropy", targets.size(), stats.entropy.size());
+  for (std::size_t i = 0; i < targets.size(); ++i) add_one(tally.of(targets[i].type), i, stats);
+}
+
+void add(Tally& tally, std::span<const Target> targets, const TensorView& logits) {
+  std::vector<RowRequest> requests;
+  requests.reserve(targets.size());
+  for (const Target& target : targets) {
+    if (target.label >= logits.shape.back())
+      bad_call("add", "labels below " + std::to_string(logits.shape.back()), std::to_string(target.label));
+    requests.push_back({target.row, target.label});
+  }
+  std::vector<RowStats> stats(targets.size());
+  row_stats(logits, requests, {}, stats);
+  add(tally, targets, stats);
 }
 
 std::array<double, kTallySize> to_flat(const Tally& tally) {

@@ -40,11 +40,24 @@ struct Tally {
   friend bool operator==(const Tally&, const Tally&) = default;
 };
 
-/// Adds one micro-batch: stats[i] belong to targets[i].
+/// What a trainer that holds no logits knows of each target. Entries belong to the targets in order.
+struct TokenStats {
+  std::span<const double> nll;            ///< nats; NaN or infinite: the target is non-finite
+  std::span<const std::uint8_t> correct;  ///< 0 or 1
+  std::span<const double> entropy;        ///< nats; empty: unknown
+};
+
+/// Adds targets: stats[i] belong to targets[i]. `batches` is the caller's to count.
 void add(Tally& tally, std::span<const Target> targets, std::span<const RowStats> stats);
+void add(Tally& tally, std::span<const Target> targets, const TokenStats& stats);
+
+/// Reads the targets' rows of `logits` [..., vocabulary] and adds them. Throws std::invalid_argument as row_stats does,
+/// and for a label outside the vocabulary; the tally is then as it was.
+void add(Tally& tally, std::span<const Target> targets, const TensorView& logits);
 
 /// The flat form that ranks exchange and state dictionaries keep: counts and sums as doubles (counts are exact below
-/// 2^53), in one fixed order.
+/// 2^53), in one fixed order: untyped, then kTokenTypes, each in the order of TypeTally's members; then batches,
+/// skipped_samples, errors.
 inline constexpr std::size_t kTallySize = (1 + kTokenTypes.size()) * 8 + 3;
 std::array<double, kTallySize> to_flat(const Tally& tally);
 Tally from_flat(std::span<const double, kTallySize> flat);

@@ -1,0 +1,154 @@
+"""TokenTypeMeter against a float64 recomputation, and against itself over splits."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from typetally.meter import TokenTypeMeter
+
+NAMES = {1: "desc", 2: "coord", 3: "format"}
+
+
+def batch(rng, rows, columns, vocabulary, supervised=0.7):
+    logits = rng.normal(size=(rows, columns, vocabulary)) * 3
+    labels = rng.integers(0, vocabulary, size=(rows, columns))
+    labels[rng.random((rows, columns)) > supervised] = -100
+    types = np.where(labels >= 0, rng.choice([-1, 1, 2, 3], size=labels.shape), -1)
+    return logits, labels, types
+
+
+def expected(logits, labels, types, cu_seqlens=None, shifted=False, batches=1):
+    """Design section 5, from whole softmaxes in float64."""
+    vocabulary = logits.shape[-1]
+    x, y, t = logits.reshape(-1, vocabulary).astype(np.float64), labels.reshape(-1), types.reshape(-1)
+    bounds = np.arange(0, y.size + 1, labels.shape[-1]) if cu_seqlens is None else np.asarray(cu_seqlens)
+    firsts = set() if shifted else set(bounds[:-1].tolist())
+    rows = [(i if shifted else i - 1, i) for i in range(y.size) if y[i] >= 0 and i not in firsts]
+    found = []
+    for row, i in rows:
+        logp = x[row] - x[row].max()
+        logp = logp - np.log(np.exp(logp).sum())
+        found.append(
+            (
+                t[i],
+                -logp[y[i]],
+                logp.argmax() == y[i],
+                -(np.exp(logp) * logp).sum(),
+                (logp > logp[y[i]]).sum() + (logp[: y[i]] == logp[y[i]]).sum() < 5,
+            )
+        )
+    kinds, nll, correct, entropy, top5 = (np.array(column) for column in zip(*found, strict=True))
+    out = {
+        "loss": nll.mean(),
+        "token_acc": correct.mean(),
+        "token_count": len(rows) / batches,
+        "token_acc_top5": top5.mean(),
+        "tokens_total": len(rows),
+        "typed_frac": (kinds > 0).mean(),
+        "skipped_samples": 0,
+        "nonfinite_tokens": 0,
+    }
+    text = (kinds == 1) | (kinds == 3)
+    if text.any():
+        out["text_token_acc"] = correct[text].mean()
+    for kind, name in NAMES.items():
+        of = kinds == kind
+        if of.any():
+            out |= {
+                f"{name}_token_acc": correct[of].mean(),
+                f"{name}_entropy": entropy[of].mean(),
+                f"{name}_token_count": of.sum() / batches,
+                f"{name}_loss": nll[of].mean(),
+                f"{name}_token_acc_top5": top5[of].mean(),
+                f"{name}_token_frac": of.mean(),
+            }
+    return out
+
+
+def check(meter, wanted, tolerance=1e-6):
+    got = meter.compute()
+    assert got.keys() == wanted.keys()
+    for key, value in wanted.items():
+        assert got[key] == pytest.approx(value, abs=tolerance), key
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_update_equals_a_float64_recomputation(dtype, shifted):
+    rng = np.random.default_rng(0)
+    logits, labels, types = batch(rng, 3, 17, 301)
+    logits = torch.from_numpy(logits).to(dtype)
+    meter = TokenTypeMeter(extended=True)
+    meter.update(
+        logits=logits.requires_grad_(),
+        labels=torch.from_numpy(labels),
+        token_types=torch.from_numpy(types),
+        shifted=shifted,
+    )
+    check(meter, expected(logits.detach().double().numpy(), labels, types, shifted=shifted))
+
+
+@pytest.mark.parametrize("kind", ["numpy", "list", "torch", "int32", "readonly", "strided"])
+def test_the_kind_of_tensor_changes_nothing(kind):
+    logits, labels, types = batch(np.random.default_rng(1), 2, 9, 33)
+    plain, meter = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)
+    plain.update(logits=logits, labels=labels, token_types=types)
+    x, y, t = logits.copy(), labels, types
+    if kind == "list":
+        y, t = labels.tolist(), types.tolist()
+    if kind == "torch":
+        x, y, t = torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(t).to(torch.int8)
+    if kind == "int32":
+        y, t = labels.astype(np.int32), types.astype(np.int16)
+    if kind == "readonly":
+        x.flags.writeable = False
+    if kind == "strided":
+        x = np.ascontiguousarray(logits.transpose(2, 0, 1)).transpose(1, 2, 0)[:, ::-1][:, ::-1]
+    meter.update(logits=x, labels=y, token_types=t)
+    assert meter.compute() == plain.compute()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_padded_packed_and_merged_agree(seed, lengths):
+    """Documents alone, packed in one row, and in meters of their own that merge."""
+    rng = np.random.default_rng(seed)
+    docs = [batch(rng, 1, n, 13) for n in lengths]
+    alone, merged, packed = (TokenTypeMeter(extended=True) for _ in range(3))
+    for logits, labels, types in docs:
+        alone.update(logits=logits, labels=labels, token_types=types)
+        one = TokenTypeMeter()
+        one.update(logits=logits[0], labels=labels[0], token_types=types[0])
+        merged.merge(one)
+    logits, labels, types = (np.concatenate(parts, axis=1) for parts in zip(*docs, strict=True))
+    packed.update(logits=logits, labels=labels, token_types=types, cu_seqlens=np.cumsum([0, *lengths]))
+    np.testing.assert_allclose(merged.flat(), alone.flat(), rtol=1e-12)
+    np.testing.assert_allclose(packed.flat()[:-3], alone.flat()[:-3], rtol=1e-12)
+    assert (packed.flat()[-3], alone.flat()[-3]) == (1, len(lengths))
+
+
+def test_compute_is_empty_without_targets_but_batches_count():
+    logits, labels, types = batch(np.random.default_rng(2), 1, 5, 7, supervised=1)
+    meter = TokenTypeMeter()
+    meter.update(logits=logits, labels=np.full_like(labels, -100), token_types=types)
+    assert meter.compute() == {}
+    meter.update(logits=logits, labels=labels, token_types=None)
+    assert meter.compute().keys() == {"loss", "token_acc", "token_count"}
+    assert meter.compute()["token_count"] == 2.0
+    meter.reset()
+    assert meter.compute() == {}
+    meter.add_error()
+    assert meter.compute() == {"typetally_errors": 1.0}
+
+
+def test_state_is_exact():
+    logits, labels, types = batch(np.random.default_rng(3), 2, 11, 23)
+    meter, other = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)
+    meter.update(logits=logits, labels=labels, token_types=types)
+    meter.add_skipped(2)
+    other.load_state_dict(meter.state_dict())
+    assert other.compute() == meter.compute()
+    assert TokenTypeMeter.from_flat(meter.flat(), extended=True).compute() == meter.compute()
+    assert meter.compute()["skipped_samples"] == 2
