@@ -25,18 +25,18 @@ inline float to_float(float x) { return x; }
 struct BFloat16 {
   std::uint16_t bits;
 };
-inline float to_float(BFloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
+inline float to_float(BFloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16u); }
 
 struct Float16 {
   std::uint16_t bits;
 };
 /// IEEE 754 binary16, subnormals included.
 inline float to_float(Float16 x) {
-  const std::uint32_t sign = (x.bits & 0x8000u) << 16;
+  const std::uint32_t sign = (x.bits & 0x8000u) << 16u;
   const std::uint32_t magnitude = x.bits & 0x7FFFu;
-  if (magnitude >= 0x7C00u) return std::bit_cast<float>(sign | 0x7F800000u | (magnitude & 0x3FFu) << 13);
+  if (magnitude >= 0x7C00u) return std::bit_cast<float>(sign | 0x7F800000u | (magnitude & 0x3FFu) << 13u);
   // Multiplying by 2^112 moves the exponent's bias from 15 to 127 and makes subnormals normal.
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+  const float scaled = std::bit_cast<float>(magnitude << 13u) * 0x1p112f;
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
 }
 
@@ -65,9 +65,9 @@ LabelPlace place_label(const RowRequest& request, std::size_t index, std::int64_
 
 /// The statistics of a row with NaN or +inf.
 inline RowStats poisoned_row(const LabelPlace& label) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   RowStats stats;
-  stats.max = stats.s1 = stats.s2 = nan;
+  stats.max = stats.s1 = stats.s2 = kNaN;
   stats.label_logit = label.logit;
   stats.has_label = label.known;
   stats.finite = false;
