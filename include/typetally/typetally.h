@@ -17,6 +17,7 @@
 #include "typetally/text/payload_writer.h"
 #include "typetally/text/span.h"
 #include "typetally/text/vocabulary.h"
+#include "typetally/typing/align.h"
 #include "typetally/typing/dataset_filter.h"
 #include "typetally/typing/project.h"
 #include "typetally/typing/typer.h"

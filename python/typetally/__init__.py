@@ -1,7 +1,18 @@
 """Shows what a grounding vision-language model is learning: loss, accuracy and entropy by token type."""
 
 from typetally._core import set_num_threads
+from typetally.config import TokenTypeMetricsConfig
 from typetally.meter import TokenTypeMeter
+from typetally.reference import compute_token_types
 from typetally.row_stats import RowStats, row_stats
+from typetally.vocabulary import Vocabulary
 
-__all__ = ["RowStats", "TokenTypeMeter", "row_stats", "set_num_threads"]
+__all__ = [
+    "RowStats",
+    "TokenTypeMeter",
+    "TokenTypeMetricsConfig",
+    "Vocabulary",
+    "compute_token_types",
+    "row_stats",
+    "set_num_threads",
+]

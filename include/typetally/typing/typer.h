@@ -30,15 +30,22 @@ class TokenTyper {
   TokenTyper(std::shared_ptr<const Vocabulary> vocabulary, Marker marker);
 
   /// Text route. `labels` are the flattened labels [n]; `cu_seqlens` [documents + 1] are their boundaries from 0 to n;
-  /// empty: one document. Each supervised run of a document is one answer. A document with an id that the vocabulary
-  /// lacks is IGNORE throughout and reported. `types` has n entries.
+  /// empty: one document. Each supervised run of a document (labels >= 0) is one answer. A document with an id that the
+  /// vocabulary lacks is IGNORE throughout and reported. `types` has n entries. Throws std::invalid_argument where
+  /// cu_seqlens does not rise from 0 to n.
   TypingReport type_labels(std::span<const std::int64_t> labels, std::span<const std::int32_t> cu_seqlens,
                            std::span<TokenType> types) const;
 
-  /// Payload route, one document: the supervised bytes must be a prefix of payload + suffix, or equal it followed by
-  /// at most 8 special tokens. Returns the reason where they are not; `types` is then all IGNORE.
+  /// Payload route, one document: see align_payload.
   std::optional<Error> type_payload(const TypedText& payload, std::string_view suffix,
                                     std::span<const std::int64_t> labels, std::span<TokenType> types) const;
+
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
+  const Marker& marker() const { return marker_; }
+
+ private:
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  Marker marker_;
 };
 
 }  // namespace typetally

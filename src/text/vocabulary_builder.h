@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "typetally/base/error.h"
+#include "typetally/text/vocabulary.h"
+
+namespace typetally {
+
+/// Why a reader gave up; thrown inside a reader and turned into an Error at its door.
+struct Refusal {
+  ErrorCode code;
+  std::int64_t offset;  ///< bytes from the text's start
+  std::string detail;
+};
+
+/// Fills a Vocabulary in the order of ids.
+class VocabularyBuilder {
+ public:
+  void reserve(std::size_t tokens, std::size_t bytes) {
+    vocabulary_.pool_.reserve(bytes);
+    vocabulary_.begins_.reserve(tokens + 1);
+    vocabulary_.flags_.reserve(tokens);
+  }
+
+  /// The pool, to append the next token's bytes to; end_token or add_hole closes it.
+  std::string& pool() { return vocabulary_.pool_; }
+  void end_token(bool special) {
+    close(special ? Vocabulary::kKnown | Vocabulary::kSpecial : std::uint32_t{Vocabulary::kKnown});
+  }
+  void add_hole() { close(0); }
+
+  Vocabulary finish(std::string normalization) {
+    vocabulary_.normalization_ = std::move(normalization);
+    return std::move(vocabulary_);
+  }
+
+ private:
+  void close(std::uint32_t flags) {
+    vocabulary_.begins_.push_back(static_cast<std::uint32_t>(vocabulary_.pool_.size()));
+    vocabulary_.flags_.push_back(static_cast<std::uint8_t>(flags));
+  }
+
+  Vocabulary vocabulary_;
+};
+
+/// What a reader has found at each id before the vocabulary is built: the raw text, and where the file says so.
+class TokenTable {
+ public:
+  struct Entry {
+    std::string_view text;
+    bool known = false;
+    bool special = false;
+  };
+
+  /// Sets an id's token. An id outside [0, kMaxSize) is refused, and a second token for it unless `replace`.
+  void set(std::int64_t id, Entry entry, std::int64_t offset, bool replace);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::vector<Entry> entries_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace typetally
