@@ -86,17 +86,24 @@ Tally make_tally(const HostArray<double>& flat) {
 
 void bind_row_stats(nb::module_& module) {
   nb::class_<RowStatsBatch>(module, "RowStatsBatch")
-      .def_prop_ro("nll", [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.nll(); }); })
-      .def_prop_ro("entropy",
-                   [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.entropy(); }); })
-      .def_prop_ro("argmax",
-                   [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.argmax; }); })
-      .def_prop_ro("rank",
-                   [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.rank; }); })
-      .def_prop_ro("finite",
-                   [](const RowStatsBatch& b) {
-                     return b.column<std::uint8_t>([](auto& s) -> std::uint8_t { return s.finite; });
-                   })
+      .def_prop_ro(
+          "nll", [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.nll(); }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "entropy", [](const RowStatsBatch& b) { return b.column<double>([](auto& s) { return s.entropy(); }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "argmax", [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.argmax; }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "rank", [](const RowStatsBatch& b) { return b.column<std::int64_t>([](auto& s) { return s.rank; }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "finite",
+          [](const RowStatsBatch& b) {
+            return b.column<std::uint8_t>([](auto& s) -> std::uint8_t { return s.finite; });
+          },
+          nb::rv_policy::move)
       .def("merge", &merge_batches, nb::arg("other"));
   module.def("row_stats", &make_row_stats, nb::arg("logits"), nb::arg("labels"), nb::arg("vocab_offset"),
              nb::arg("label_logits").none());

@@ -4,15 +4,18 @@ from typetally._core import set_num_threads
 from typetally.config import TokenTypeMetricsConfig
 from typetally.meter import TokenTypeMeter
 from typetally.reference import compute_token_types
+from typetally.render import Rendered, render
 from typetally.row_stats import RowStats, row_stats
 from typetally.vocabulary import Vocabulary
 
 __all__ = [
+    "Rendered",
     "RowStats",
     "TokenTypeMeter",
     "TokenTypeMetricsConfig",
     "Vocabulary",
     "compute_token_types",
+    "render",
     "row_stats",
     "set_num_threads",
 ]
