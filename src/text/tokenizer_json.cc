@@ -97,15 +97,20 @@ class TokenizerReader {
         throw simdjson::simdjson_error(simdjson::TRAILING_CONTENT);
       }
     } catch (const simdjson::simdjson_error& error) {
-      const char* at = nullptr;
-      const bool placed = document.current_location().get(at) == simdjson::SUCCESS;
-      refuse(placed ? at - text_.data() : std::ssize(text_), simdjson::error_message(error.error()));
+      refuse(offset_of(error.error(), document), simdjson::error_message(error.error()));
     }
     return build();
   }
 
  private:
   std::int64_t offset_of(const char* at) const { return at - text_.data(); }
+
+  /// Where reading stopped; simdjson notices at the start that a text ends early.
+  std::int64_t offset_of(simdjson::error_code error, json::document& document) const {
+    const char* at = nullptr;
+    const bool placed = document.current_location().get(at) == simdjson::SUCCESS;
+    return placed && error != simdjson::INCOMPLETE_ARRAY_OR_OBJECT ? offset_of(at) : std::ssize(text_);
+  }
 
   json::document open() {
     json::document document;
