@@ -5,6 +5,7 @@ NB_MODULE(_core, module) {
   module.doc() = "The C++ core of typetally; use the package, which validates and documents.";
   bind_base(module);
   bind_text(module);
+  bind_grammar(module);
   bind_typing(module);
   bind_tally(module);
   bind_report(module);

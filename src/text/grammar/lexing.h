@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace typetally::marking {
+
+inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_name(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
+constexpr bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+bool equal_in_any_case(std::string_view a, std::string_view b);
+
+std::size_t skip_space(std::string_view text, std::size_t at);
+std::size_t skip_digits(std::string_view text, std::size_t at);
+std::size_t skip_name(std::string_view text, std::size_t at);
+
+/// `byte` or 0 past the end; no text is told apart from one that goes on with NUL, which no reader looks for.
+constexpr char peek(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : '\0'; }
+
+/// The end of the decimal number at `at`, or `at` where none is. A number that the text's end cuts ("-", "1e", "0.") is
+/// one.
+std::size_t number_end(std::string_view text, std::size_t at);
+
+/// The end of NaN, Infinity or -Infinity at `at` (also where the text's end cuts it), or `at`.
+std::size_t python_number_end(std::string_view text, std::size_t at);
+
+/// A coordinate token's shape: "<loc{4}>" is {"<loc", ">", 4, 4}.
+struct Atom {
+  std::string prefix;
+  std::string suffix;
+  std::size_t least_digits = 1;
+  std::size_t most_digits = 1;
+};
+
+struct AtomMatch {
+  enum class Kind : std::uint8_t { kNone, kWhole, kBroken };
+  Kind kind = Kind::kNone;
+  std::size_t end = 0;
+};
+
+/// The coordinate token at `at`. Broken: the prefix is there, the rest is not.
+AtomMatch match_atom(std::string_view text, std::size_t at, const std::vector<Atom>& atoms);
+
+/// A tag: `<name attributes>`, `</name>`, `<name/>`, `<|name|>`, or with full-width bars.
+struct Tag {
+  std::size_t end = 0;         ///< past the `>`; 0: no tag here
+  std::string_view name;       ///< without brackets and slash; of barred tags the whole tag
+  std::size_t attributes = 0;  ///< where they begin: past the name
+  bool closing = false;
+  explicit operator bool() const { return end != 0; }
+};
+
+Tag match_tag(std::string_view text, std::size_t at);
+
+/// Whether text[at..] is a tag or a coordinate token that the text's end cuts.
+bool is_cut_tag(std::string_view text, std::size_t at);
+
+}  // namespace typetally::marking

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "text/grammar/scan.h"
+
+namespace typetally::marking {
+
+/// What a stretch of running text is.
+enum class Stretch : std::uint8_t {
+  kProse,        ///< DESC if it holds a letter, digit or emoji
+  kDescription,  ///< DESC whatever it holds
+  kAlone,        ///< the whole of a text: DESC, nothing trimmed
+};
+
+/// Types the stretch from scan.at() to `end`: outer spaces (and `separators`) are FORMAT.
+void put_stretch(Scan& scan, std::size_t end, Stretch stretch, std::string_view separators);
+
+}  // namespace typetally::marking
