@@ -11,7 +11,10 @@ namespace typetally {
 template <class T>
 class [[nodiscard]] Result {
  public:
+  // Implicit, so that a function returns either with a plain `return`.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
 
   bool ok() const { return content_.index() == 0; }
