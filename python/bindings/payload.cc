@@ -30,7 +30,9 @@ std::string_view utf8(nb::handle text) {
 
 // json writes numbers by their base type's text, whatever a subclass (an IntEnum) prints.
 std::string decimal(nb::handle integer) {
-  return nb::cast<std::string>(nb::steal<nb::object>(PyLong_Type.tp_repr(integer.ptr())));
+  const auto text = nb::steal<nb::object>(PyLong_Type.tp_repr(integer.ptr()));
+  if (!text.is_valid()) throw nb::python_error();
+  return nb::cast<std::string>(text);
 }
 
 /// Walks a payload with a stack of its own, since payloads may nest deeper than the machine's.
