@@ -29,6 +29,25 @@ nb::tuple to_tuple(const Error& error) {
   return nb::make_tuple(std::string(name(error.code)), error.offset, error.detail);
 }
 
+nb::list to_list(const std::vector<Error>& errors) {
+  nb::list list;
+  for (const Error& error : errors) list.append(to_tuple(error));
+  return list;
+}
+
+/// (types, documents, supervised tokens, unparsed bytes, [error])
+nb::tuple type_labels(const TokenTyper& typer, const HostArray<std::int64_t>& labels,
+                      const HostArray<std::int32_t>& cu_seqlens) {
+  std::vector<TokenType> types(labels.shape(0));
+  TypingReport report;
+  {
+    const nb::gil_scoped_release unlocked;
+    report = typer.type_labels(to_span(labels), to_span(cu_seqlens), types);
+  }
+  return nb::make_tuple(types_to_numpy(types), report.documents, report.supervised_tokens, report.unparsed_bytes,
+                        to_list(report.skipped));
+}
+
 /// (types or None, error or None)
 nb::tuple align(const Vocabulary& vocabulary, nb::handle payload, const nb::bytes& suffix,
                 const HostArray<std::int64_t>& labels, const std::vector<std::string>& desc_keys,
@@ -67,6 +86,9 @@ void bind_payload_route(nb::module_& module) {
 
 void bind_typing(nb::module_& module) {
   bind_payload_route(module);
+  nb::class_<TokenTyper>(module, "TokenTyper")
+      .def(nb::init<std::shared_ptr<Vocabulary>, Marker>(), nb::arg("vocabulary"), nb::arg("marker"))
+      .def("type_labels", &type_labels, nb::arg("labels"), nb::arg("cu_seqlens"));
   nb::class_<DatasetFilter>(module, "DatasetFilter")
       .def(nb::init<const std::vector<std::string>&, const std::vector<std::string>&>(), nb::arg("include"),
            nb::arg("exclude"))
