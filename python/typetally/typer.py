@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from typetally import _core
 from typetally._payload_route import REFERENCE_KEYS, Skipped, align_payload
 from typetally._tensors import Tensor, integers, like
+from typetally.grammar import Grammar, make_marker
 from typetally.vocabulary import Vocabulary
 
 
@@ -60,7 +61,7 @@ class TokenTyper:
     def __init__(
         self,
         vocab: Any,
-        grammar: Any = "auto",
+        grammar: str | Grammar = "auto",
         desc_keys: Sequence[str] | None = None,
         coord_keys: Sequence[str] | None = None,
     ) -> None:
@@ -85,9 +86,10 @@ class TokenTyper:
         )
 
     def type_labels(self, labels: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
-        """Types int8 of `labels` [T] or [B, T] (any integer dtype; lists, NumPy, or a tensor, on any device): shaped and
-        placed like them. `cu_seqlens` are the documents' boundaries in the flattened labels; without it each row is one
-        document. Negative labels are IGNORE, and so is a document with an id that the vocabulary lacks."""
+        """Types int8 of `labels` [T] or [B, T] (any integer dtype; a list, NumPy, or a tensor on any device), shaped
+        and placed like them. `cu_seqlens` are the documents' boundaries in the flattened labels; without it each row is
+        one document. Negative labels are IGNORE, and so is a document with an id that the vocabulary lacks. Raises
+        TypeError and ValueError for other dtypes and shapes, and for boundaries that do not rise from 0 to the end."""
         return self.type_labels_with_report(labels, cu_seqlens).types
 
     def type_labels_with_report(self, labels: Tensor, cu_seqlens: Tensor | None = None) -> TypedLabels:

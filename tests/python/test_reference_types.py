@@ -44,3 +44,14 @@ def test_types_are_the_references_in_every_row(shared_data: Path, tokenizer: Tok
             wrong.append(row["name"])
     assert wrong == []
     assert refused > 0
+
+
+@pytest.mark.parametrize("keys", [{}, {"desc_keys": ["desc"], "coord_keys": ["bbox_2d", "poly"]}])
+@pytest.mark.parametrize("grammar", ["auto", "json"])
+def test_labels_alone_tell_the_same_on_lvis(
+    shared_data: Path, tokenizer: Tokenizer, grammar: str, keys: dict[str, list[str]]
+) -> None:
+    typer = tt.TokenTyper(tokenizer, grammar=grammar, **keys)
+    rows = [row for row in read_rows(shared_data) if row["name"].startswith("lvis/")]
+    assert len(rows) == 336
+    assert [row["name"] for row in rows if typer.type_labels(row["labels"]).tolist() != row["types"]] == []
