@@ -21,12 +21,14 @@ def main() -> None:
     package = Path(typetally.__file__).resolve()
     assert package.is_relative_to(ENVIRONMENT), f"{package} is not from the wheel"
     assert importlib.util.find_spec("torch") is None, "the environment is not clean: it has torch"
-    typetally.set_num_threads(2)
-    strays = [path for path in loaded_libraries() if not path.is_relative_to(ENVIRONMENT)]
-    assert not strays, f"{strays} are the system's, not the wheel's"
     missing = [name for name in typetally.__all__ if not hasattr(typetally, name)]
     assert not missing, f"typetally lacks {missing}"
-    print(f"wheel: {len(typetally.__all__)} names, without torch, with its own libraries")
+    libraries = loaded_libraries()
+    strays = [path for path in libraries if not path.is_relative_to(ENVIRONMENT)]
+    assert not strays, f"{strays} are the system's, not the wheel's"
+    names = {path.name.partition("-")[0].partition(".")[0] for path in libraries}
+    print(f"wheel: {len(typetally.__all__)} names, without torch, with its own {', '.join(sorted(names)) or 'nothing'}")
+    assert {"libsimdjson", "libtbb"} <= names, "the wheel's own libraries are not what is loaded"
 
 
 if __name__ == "__main__":

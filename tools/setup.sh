@@ -47,36 +47,43 @@ become_root() {
   fi
 }
 
+install_packages() {
+  local root=$1
+  shift
+  say "installing $*"
+  $root apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null |
+    sed -n 's/^Need to get \(.*\) of archives.*/setup: apt will download \1/p' || true
+  $root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 system_packages() {
-  local wanted missing=() optional=() unknown=() package root
-  wanted=$(python_packages "$(find_python)")
-  for package in g++ make "${libraries[@]}" $wanted; do installed "$package" || missing+=("$package"); done
+  local missing=() optional=() chosen=() unknown=() package root
+  for package in g++ make "${libraries[@]}" $(python_packages "$(find_python)"); do
+    installed "$package" || missing+=("$package")
+  done
   for package in "${fuzzing[@]}"; do installed "$package" || optional+=("$package"); done
   [ $((${#missing[@]} + ${#optional[@]})) -gt 0 ] || { say "system packages are installed"; return; }
 
   root=$(become_root)
-  [ -z "$root" ] || $root apt-get update -qq
-  for package in "${optional[@]}"; do
-    if known "$package"; then missing+=("$package"); else say "no $package here: the fuzz preset is not available"; fi
+  if [ -z "$root" ] && [ ${#missing[@]} -gt 0 ]; then
+    say "these packages are missing, and installing them needs root. Run this line as root, then start again:" >&2
+    fail "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  elif [ -z "$root" ]; then
+    say "without root the fuzz preset is not available: ${optional[*]} are missing"
+    return
+  fi
+  $root apt-get update -qq || say "apt-get update failed; going on with the lists that are there"
+  for package in "${missing[@]}"; do
+    if known "$package"; then chosen+=("$package"); else unknown+=("$package"); fi
   done
-  wanted=("${missing[@]}")
-  missing=()
-  for package in "${wanted[@]}"; do
-    if known "$package" || [ -z "$root" ]; then missing+=("$package"); else unknown+=("$package"); fi
+  for package in "${optional[@]}"; do
+    if known "$package"; then chosen+=("$package"); else say "no $package here: the fuzz preset is not available"; fi
   done
   if [ ${#unknown[@]} -gt 0 ]; then
     say "not in this distribution, CMake fetches what it finds nowhere: ${unknown[*]}"
-    installed git || missing+=(git)
+    installed git || chosen+=(git)
   fi
-  [ ${#missing[@]} -gt 0 ] || return 0
-  if [ -z "$root" ]; then
-    say "these packages are missing, and installing them needs root. Run this, then start again:" >&2
-    fail "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-  fi
-  say "installing ${missing[*]}"
-  $root apt-get install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null |
-    sed -n 's/^Need to get \(.*\) of archives.*/setup: apt will download \1/p' || true
-  $root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  [ ${#chosen[@]} -eq 0 ] || install_packages "$root" "${chosen[@]}"
 }
 
 python_environment() {
