@@ -71,9 +71,9 @@ class Marker {
  public:
   /// `grammar` is a name of grammars() or "auto"; an unknown one is an error that lists the known ones.
   /// `keys` replace the JSON keys of the tables; without them a table's own, else default_keys().
-  static Result<Marker> create(std::string_view grammar, std::optional<KeySets> keys = {});
+  static Result<Marker> create(std::string_view grammar, const std::optional<KeySets>& keys = {});
   /// Error::subject names the field of `grammar` that is wrong.
-  static Result<Marker> create(Grammar grammar, std::optional<KeySets> keys = {});
+  static Result<Marker> create(Grammar grammar, const std::optional<KeySets>& keys = {});
 
   /// Marks one answer. `specials` are the byte ranges of its special tokens, in order: outside any structure they are
   /// FORMAT, inside one they are typed as the text around them. `spans` is overwritten and tiles `text`; never fails,

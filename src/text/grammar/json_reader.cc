@@ -51,8 +51,9 @@ void JsonReader::read() {
 // Reads one lexeme; false where the value ends before it.
 bool JsonReader::step() {
   const std::size_t at = scan_.at();
-  if (const ByteRange special = scan_.special_at(at); special.end > special.begin) {
-    if (match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone) return false;
+  if (const ByteRange special = scan_.special_at(at);
+      special.end > special.begin && match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone) {
+    return false;
   }
   switch (text_[at]) {
     case '{':

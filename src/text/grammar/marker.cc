@@ -40,14 +40,14 @@ Result<std::shared_ptr<const Tables>> make_tables(std::string name, std::shared_
 
 }  // namespace
 
-Result<Marker> Marker::create(std::string_view grammar, std::optional<KeySets> keys) {
+Result<Marker> Marker::create(std::string_view grammar, const std::optional<KeySets>& keys) {
   auto tables = make_tables(std::string(grammar), nullptr, keys);
   if (!tables) return tables.error();
   if (tables.value()->chosen == nullptr && grammar != "auto") return unknown_grammar(grammar);
   return Marker(std::move(tables).value());
 }
 
-Result<Marker> Marker::create(Grammar grammar, std::optional<KeySets> keys) {
+Result<Marker> Marker::create(Grammar grammar, const std::optional<KeySets>& keys) {
   auto compiled = marking::compile(std::move(grammar), keys);
   if (!compiled) return compiled.error();
   std::string name = compiled.value().grammar.name;
