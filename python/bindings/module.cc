@@ -7,7 +7,6 @@ NB_MODULE(_core, module) {
   bind_text(module);
   bind_grammar(module);
   bind_typing(module);
-  bind_batch(module);
   bind_tally(module);
   bind_report(module);
 }

@@ -1,12 +1,9 @@
 """Shows what a grounding vision-language model is learning: loss, accuracy and entropy by token type."""
 
 from typetally._core import set_num_threads
-from typetally.boundaries import document_boundaries
-from typetally.collate import collate_packed, collate_padded
 from typetally.config import TokenTypeMetricsConfig
 from typetally.grammar import Grammar, grammars
 from typetally.meter import TokenTypeMeter
-from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.reference import compute_token_types
 from typetally.render import Rendered, render
 from typetally.row_stats import RowStats, row_stats
@@ -15,8 +12,6 @@ from typetally.vocabulary import Vocabulary
 
 __all__ = [
     "Grammar",
-    "PackPlan",
-    "PackedDataset",
     "Rendered",
     "RowStats",
     "Span",
@@ -26,12 +21,8 @@ __all__ = [
     "TypedLabels",
     "TypedPayload",
     "Vocabulary",
-    "collate_packed",
-    "collate_padded",
     "compute_token_types",
-    "document_boundaries",
     "grammars",
-    "plan_packs",
     "render",
     "row_stats",
     "set_num_threads",

@@ -181,7 +181,7 @@ def _legend(ids: NDArray[np.int64], kinds: NDArray[np.int64], stats: _Stats | No
         chosen = (ids >= 0) & (kinds == kind)
         if not chosen.any():
             continue
-        text = f"{int(chosen.sum()):,} tokens"
+        text = f"tokens: {int(chosen.sum()):,}"
         if stats is not None and (scored := chosen & (stats.rank >= 0)).any():
             hits = float((stats.rank[scored] == 0).mean())
             text += (

@@ -1,0 +1,37 @@
+"""The `typetally` command. Exit codes: 0 fine, 1 findings, 2 a call or an input that cannot be served."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from typetally.cli.grammars import grammars
+
+app = typer.Typer(
+    name="typetally",
+    help="Shows what a grounding vision-language model is learning: loss, accuracy and entropy by token type.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(grammars)
+
+
+@app.callback()
+def _commands() -> None:
+    """Makes `typetally` a command with subcommands, however few there are."""
+
+
+def main() -> None:
+    """Runs the command; what the library refuses becomes a message and exit code 2."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError) as error:
+        Console(stderr=True).print(f"typetally: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
