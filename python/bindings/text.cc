@@ -27,7 +27,8 @@ std::vector<SpecialToken> to_special_tokens(const nb::dict& tokens) {
 }
 
 /// Tokens by id; None stands for an id without one.
-Vocabulary vocabulary_from_tokens(const nb::list& tokens, const nb::bytes& special, std::string normalization) {
+Vocabulary vocabulary_from_tokens(const nb::list& tokens, const nb::bytes& special, std::string normalization,
+                                  bool prepends_space) {
   if (special.size() != tokens.size()) bad_call("Vocabulary", "one flag per token", std::to_string(special.size()));
   std::vector<Token> entries(tokens.size());
   const auto known = std::make_unique<bool[]>(tokens.size());
@@ -36,7 +37,7 @@ Vocabulary vocabulary_from_tokens(const nb::list& tokens, const nb::bytes& speci
     known[i] = !token.is_none();
     if (known[i]) entries[i] = {std::string(to_view(nb::cast<nb::bytes>(token))), special.c_str()[i] != 0};
   }
-  return Vocabulary::from_tokens(entries, {known.get(), tokens.size()}, std::move(normalization));
+  return Vocabulary::from_tokens(entries, {known.get(), tokens.size()}, {std::move(normalization), prepends_space});
 }
 
 nb::tuple vocabulary_state(const Vocabulary& vocabulary) {
@@ -50,7 +51,8 @@ nb::tuple vocabulary_state(const Vocabulary& vocabulary) {
     }
     special.push_back(vocabulary.is_special(id) ? 1 : 0);
   }
-  return nb::make_tuple(tokens, to_bytes(special), std::string(vocabulary.normalization()));
+  return nb::make_tuple(tokens, to_bytes(special), vocabulary.input_rules().normalization,
+                        vocabulary.input_rules().prepends_space);
 }
 
 void bind_vocabulary(nb::module_& module) {
@@ -68,7 +70,7 @@ void bind_vocabulary(nb::module_& module) {
           },
           nb::arg("path"), nb::arg("special_tokens"))
       .def_static("from_tokens", &vocabulary_from_tokens, nb::arg("tokens"), nb::arg("special"),
-                  nb::arg("normalization"))
+                  nb::arg("normalization") = "", nb::arg("prepends_space") = false)
       .def("size", &Vocabulary::size)
       .def("contains", &Vocabulary::contains, nb::arg("id"))
       .def("is_special", &Vocabulary::is_special, nb::arg("id"))
@@ -81,7 +83,7 @@ void bind_vocabulary(nb::module_& module) {
             return to_bytes(unwrap(self.decode(to_span(ids))));
           },
           nb::arg("ids"))
-      .def_prop_ro("normalization", &Vocabulary::normalization)
+      .def_prop_ro("normalization", [](const Vocabulary& self) { return self.input_rules().normalization; })
       .def("state", &vocabulary_state);
 }
 

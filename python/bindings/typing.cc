@@ -52,7 +52,7 @@ nb::tuple type_labels(const TokenTyper& typer, const HostArray<std::int64_t>& la
 nb::tuple align(const Vocabulary& vocabulary, nb::handle payload, const nb::bytes& suffix,
                 const HostArray<std::int64_t>& labels, const std::vector<std::string>& desc_keys,
                 const std::vector<std::string>& coord_keys, nb::handle normalize) {
-  PayloadWriter writer({desc_keys, coord_keys}, make_normalizer(normalize, vocabulary.normalization()));
+  PayloadWriter writer({desc_keys, coord_keys}, make_normalizer(normalize, vocabulary.input_rules().normalization));
   if (const auto error = write_payload(payload, writer)) return nb::make_tuple(nb::none(), to_tuple(*error));
   std::vector<TokenType> types(labels.shape(0));
   const auto error = align_payload(vocabulary, writer.take(), {suffix.c_str(), suffix.size()}, to_span(labels), types);

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typetally._payload_route import REFERENCE_KEYS, align_payload
-from typetally._tensors import integers
+from typetally._tensors import integers, to_host
 from typetally.vocabulary import Vocabulary
 
 IGNORE_INDEX = -100
@@ -40,7 +40,7 @@ def compute_token_types(
     if ids.ndim != 1:
         raise ValueError(f"[compute_token_types] labels must be 1D for a single sample, got shape {ids.shape}")
     if attention_mask is not None:
-        mask = integers(attention_mask, "compute_token_types", "attention_mask")
+        mask = to_host(attention_mask, "compute_token_types", "attention_mask")
         if mask.shape != ids.shape:
             raise ValueError(f"[compute_token_types] expected attention_mask {ids.shape}, got {mask.shape}")
         ids = np.where(mask == 0, IGNORE_INDEX, ids)

@@ -88,8 +88,8 @@ class Vocabulary:
         return f"Vocabulary({len(self)} ids)"
 
 
-def _restore(tokens: list[bytes | None], special: bytes, normalization: str) -> Vocabulary:
-    return Vocabulary(_core.Vocabulary.from_tokens(tokens, special, normalization))
+def _restore(tokens: list[bytes | None], special: bytes, normalization: str, prepends_space: bool) -> Vocabulary:
+    return Vocabulary(_core.Vocabulary.from_tokens(tokens, special, normalization, prepends_space))
 
 
 def _find_tokenizer(value: Any) -> Any:
@@ -111,4 +111,4 @@ def _from_encoding(encoding: Any) -> _core.Vocabulary:
     special = bytearray(len(tokens))
     for text in encoding.special_tokens_set:
         special[encoding.encode_single_token(text)] = 1
-    return _core.Vocabulary.from_tokens(tokens, bytes(special), "")
+    return _core.Vocabulary.from_tokens(tokens, bytes(special))

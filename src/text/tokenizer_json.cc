@@ -26,6 +26,7 @@ struct Step {
   std::string content;
   std::string replacement;
   bool regex = false;
+  bool prepends_space = false;
 };
 
 using Steps = std::vector<Step>;
@@ -46,6 +47,10 @@ void read_step_field(std::string_view key, json::value value, Step& step, Steps&
     for (json::value item : value.get_array()) read_steps(item, steps);
   } else if (key == "pattern") {
     read_pattern(value, step);
+  } else if (key == "add_prefix_space") {
+    step.prepends_space |= value.get_bool().value();
+  } else if (key == "prepend_scheme") {
+    step.prepends_space |= value.get_string().value() != "never";
   } else if (key == "type" || key == "content" || key == "replacement") {
     if (value.type() != json::json_type::string) return;
     std::string& target = key == "type" ? step.type : key == "content" ? step.content : step.replacement;
@@ -212,11 +217,15 @@ class TokenizerReader {
     }
   }
 
-  std::string normalization() const {
+  InputRules input_rules() const {
+    InputRules rules;
     for (const Step& step : normalizers_) {
-      if (step.type == "NFC" || step.type == "NFD" || step.type == "NFKC" || step.type == "NFKD") return step.type;
+      const bool unicode = step.type == "NFC" || step.type == "NFD" || step.type == "NFKC" || step.type == "NFKD";
+      if (unicode && rules.normalization.empty()) rules.normalization = step.type;
+      rules.prepends_space |= step.type == "Prepend";
     }
-    return {};
+    for (const Step& step : pre_tokenizers_) rules.prepends_space |= step.prepends_space;
+    return rules;
   }
 
   Vocabulary build() {
@@ -235,7 +244,7 @@ class TokenizerReader {
       if (entry.known) append_piece(pieces, entry.text, builder.pool());
       entry.known ? builder.end_token(entry.special) : builder.add_hole();
     }
-    return builder.finish(normalization());
+    return builder.finish(input_rules());
   }
 
   std::string_view text_;

@@ -51,8 +51,7 @@ void TokenTable::set(std::int64_t id, Entry entry, std::int64_t offset, bool rep
   bytes_ += entry.text.size();
 }
 
-Vocabulary Vocabulary::from_tokens(std::span<const Token> tokens, std::span<const bool> known,
-                                   std::string normalization) {
+Vocabulary Vocabulary::from_tokens(std::span<const Token> tokens, std::span<const bool> known, InputRules rules) {
   if (!known.empty() && known.size() != tokens.size()) {
     bad_call("from_tokens", "one flag per token", std::to_string(known.size()) + " flags");
   }
@@ -68,7 +67,7 @@ Vocabulary Vocabulary::from_tokens(std::span<const Token> tokens, std::span<cons
     builder.pool() += tokens[i].bytes;
     builder.end_token(tokens[i].special);
   }
-  return builder.finish(std::move(normalization));
+  return builder.finish(std::move(rules));
 }
 
 Result<Vocabulary> Vocabulary::from_file(const std::filesystem::path& path, std::span<const SpecialToken> special) {

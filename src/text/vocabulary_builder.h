@@ -34,8 +34,8 @@ class VocabularyBuilder {
   }
   void add_hole() { close(0); }
 
-  Vocabulary finish(std::string normalization) {
-    vocabulary_.normalization_ = std::move(normalization);
+  Vocabulary finish(InputRules rules) {
+    vocabulary_.rules_ = std::move(rules);
     return std::move(vocabulary_);
   }
 

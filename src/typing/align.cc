@@ -16,6 +16,21 @@ Error misaligned(std::size_t position, const std::string& detail) {
           .detail = detail + " (position " + std::to_string(position) + ")"};
 }
 
+/// The payload and its suffix, typed; after a space where the tokenizer prepends one and the labels begin with it.
+TypedText expected_text(const Vocabulary& vocabulary, const TypedText& payload, std::string_view suffix,
+                        std::span<const std::int64_t> labels) {
+  const auto first = std::find_if(labels.begin(), labels.end(), [](std::int64_t id) { return id >= 0; });
+  const bool spaced =
+      vocabulary.input_rules().prepends_space && first != labels.end() && vocabulary.bytes(*first).starts_with(' ');
+  TypedText expected{.text = spaced ? " " : "", .spans = {}};
+  if (spaced) expected.spans.push_back({0, 1, TokenType::kFormat});
+  for (const Span& span : payload.spans) expected.spans.push_back({span.begin + spaced, span.end + spaced, span.type});
+  expected.text.append(payload.text).append(suffix);
+  const auto size = std::ssize(expected.text);
+  if (!suffix.empty()) expected.spans.push_back({size - std::ssize(suffix), size, TokenType::kFormat});
+  return expected;
+}
+
 /// Fits labels, one after the other, to a text.
 class Alignment {
  public:
@@ -61,17 +76,14 @@ std::optional<Error> align_payload(const Vocabulary& vocabulary, const TypedText
     bad_call("align_payload", "one type per label", std::to_string(types.size()) + " types");
   }
   std::fill(types.begin(), types.end(), TokenType::kIgnore);
-  const std::string text = payload.text + std::string(suffix);
-  Alignment alignment(vocabulary, text);
+  const TypedText expected = expected_text(vocabulary, payload, suffix, labels);
+  Alignment alignment(vocabulary, expected.text);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0) continue;
     if (auto reason = alignment.add(labels[i], i)) return reason;
   }
-  std::vector<Span> spans = payload.spans;
-  const auto size = static_cast<std::int64_t>(text.size());
-  if (!suffix.empty()) spans.push_back({static_cast<std::int64_t>(payload.text.size()), size, TokenType::kFormat});
   std::vector<TokenType> projected(alignment.ends().size());
-  project(text, spans, alignment.ends(), projected);
+  project(expected.text, expected.spans, alignment.ends(), projected);
   std::size_t next = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0) types[i] = next < projected.size() ? projected[next++] : TokenType::kFormat;

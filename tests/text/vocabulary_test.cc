@@ -36,7 +36,8 @@ TEST(TokenizerJson, ByteLevelKeepsWhatIsOutsideTheAlphabet) {
   EXPECT_FALSE(vocabulary.contains(5));
   EXPECT_EQ(vocabulary.bytes(6), "\xF8");
   EXPECT_TRUE(vocabulary.is_special(3) && !vocabulary.is_special(6) && !vocabulary.is_special(99));
-  EXPECT_EQ(vocabulary.normalization(), "NFC");
+  EXPECT_EQ(vocabulary.input_rules().normalization, "NFC");
+  EXPECT_FALSE(vocabulary.input_rules().prepends_space);
   EXPECT_EQ(vocabulary.decode(std::vector<std::int64_t>{0, 1}).value(), " a猫");
   EXPECT_EQ(vocabulary.decode(std::vector<std::int64_t>{0, 5}).error(), unknown_token(5, 1));
 }
@@ -58,6 +59,17 @@ TEST(TokenizerJson, UnigramPieces) {
   const Vocabulary vocabulary = read(R"({"decoder": {"type": "Metaspace", "replacement": "▁", "split": true},
     "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["▁cat", -3.5]]}})");
   EXPECT_EQ(vocabulary.bytes(1), " cat");
+}
+
+TEST(TokenizerJson, TellsWhoPrependsASpace) {
+  const auto prepends = [](const std::string& step) {
+    return read(R"({"model": {"type": "BPE", "vocab": {"a": 0}}, )" + step + "}").input_rules().prepends_space;
+  };
+  EXPECT_TRUE(prepends(R"("normalizer": {"type": "Prepend", "prepend": "▁"})"));
+  EXPECT_TRUE(prepends(R"("pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "first"})"));
+  EXPECT_FALSE(prepends(R"("pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "never"})"));
+  EXPECT_TRUE(prepends(R"("pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true})"));
+  EXPECT_FALSE(prepends(R"("pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false})"));
 }
 
 TEST(TokenizerJson, ErrorsNameByteAndReason) {

@@ -94,6 +94,24 @@ TEST(AlignPayload, RefusesEveryOtherByteWhereItStands) {
   }));
 }
 
+TEST(AlignPayload, AllowsTheSpaceThatATokenizerPrepends) {
+  const std::vector<Token> tokens = {{" "}, {"["}, {" ["}, {"]"}};
+  const auto aligned = [&](bool prepends, std::vector<std::int64_t> labels) {
+    PayloadWriter writer(reference_keys());
+    writer.begin_list();
+    writer.end_list();
+    std::vector<TokenType> types(labels.size());
+    const auto vocabulary = Vocabulary::from_tokens(tokens, {}, {.normalization = "", .prepends_space = prepends});
+    return !align_payload(vocabulary, writer.take(), "]", labels, types) && types.back() == TokenType::kFormat;
+  };
+  for (const auto& labels : {std::vector<std::int64_t>{2, 3, 3}, {0, 1, 3, 3}}) {
+    EXPECT_TRUE(aligned(true, labels));
+    EXPECT_FALSE(aligned(false, labels));
+  }
+  EXPECT_TRUE(aligned(true, {1, 3, 3}));
+  EXPECT_FALSE(aligned(true, {0, 0, 1, 3, 3}));
+}
+
 TEST(AlignPayload, SaysWhatFollowsTooLong) {
   const Vocabulary vocabulary = byte_vocabulary();
   Labelled whole;

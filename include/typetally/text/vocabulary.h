@@ -24,6 +24,12 @@ struct SpecialToken {
   std::int64_t id;
 };
 
+/// What a tokenizer does to text before it splits it.
+struct InputRules {
+  std::string normalization;    ///< a Unicode form, "NFC", "NFD", "NFKC" or "NFKD"; empty: none
+  bool prepends_space = false;  ///< it may put a space before a text, as SentencePiece does
+};
+
 /// Token ids to bytes. Immutable, so that threads and forked workers share it.
 ///
 /// Bytes are what the tokenizer decodes an id to, before it replaces invalid UTF-8 and before it strips anything at the
@@ -48,8 +54,7 @@ class Vocabulary {
   static Result<Vocabulary> from_file(const std::filesystem::path& path, std::span<const SpecialToken> special = {});
 
   /// Tokens by id; an id without a token has an entry without bytes and `known[id]` false (empty: all are known).
-  static Vocabulary from_tokens(std::span<const Token> tokens, std::span<const bool> known = {},
-                                std::string normalization = {});
+  static Vocabulary from_tokens(std::span<const Token> tokens, std::span<const bool> known = {}, InputRules rules = {});
 
   std::int64_t size() const { return std::ssize(flags_); }  ///< one past the largest id
   bool contains(std::int64_t id) const { return in_range(id) && (flags_[index(id)] & kKnown) != 0; }
@@ -65,8 +70,7 @@ class Vocabulary {
   /// The bytes of `ids`, special tokens included, concatenated; Error::offset is the position of an unknown id.
   Result<std::string> decode(std::span<const std::int64_t> ids) const;
 
-  /// The Unicode form that the tokenizer gives its input: "NFC", "NFD", "NFKC", "NFKD", or "" for none.
-  std::string_view normalization() const { return normalization_; }
+  const InputRules& input_rules() const { return rules_; }
 
  private:
   friend class VocabularyBuilder;
@@ -80,7 +84,7 @@ class Vocabulary {
   std::string pool_;                      // all tokens' bytes, in the order of their ids
   std::vector<std::uint32_t> begins_{0};  // token id is pool_[begins_[id], begins_[id + 1])
   std::vector<std::uint8_t> flags_;
-  std::string normalization_;
+  InputRules rules_;
 };
 
 /// The error for a label that the vocabulary lacks: it names the id, and the position, which is its offset too.
