@@ -1,0 +1,107 @@
+// exp(t) for kLowest <= t <= 0 in single precision; compiled once per target.
+#if defined(TYPETALLY_TALLY_CPU_WEIGH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TYPETALLY_TALLY_CPU_WEIGH_INL_H_
+#undef TYPETALLY_TALLY_CPU_WEIGH_INL_H_
+#else
+#define TYPETALLY_TALLY_CPU_WEIGH_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace typetally::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using U32 = hn::RebindToUnsigned<F32>;
+using V32 = hn::Vec<F32>;
+
+/// Where exp(t) nears the least normal float. A logit further below counts as if it were here: 4e-38 of the maximum, so
+/// not 1e-28 of a row even if 2^31 logits do.
+inline constexpr float kLowest = -86.0f;
+
+inline constexpr float kLog2E = 0x1.715476p+0f;
+inline constexpr float kLn2 = 0x1.62e43p-1f;  // 2e-9 too large
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+
+/// n = t log2(e) rounded to 1/32, f = t - n ln 2, so |f| <= ln 2 / 64, and exp(t) = 2^n (1 + f p(f)) with p of degree
+/// 1, minimax within 5.4e-8. The 32 fractional powers of two are one permutation of two registers: 2 instructions less
+/// than a polynomial for |f| <= ln 2 / 2, and that many fewer multiplications.
+class Weigh {
+ public:
+  HWY_INLINE Weigh() {
+    const U32 d;
+    low_ = hn::LoadU(d, kPowers).raw;
+    high_ = hn::LoadU(d, kPowers + 16).raw;
+  }
+
+  /// `rest` is added to t with more care than t itself could hold.
+  template <bool kRest>
+  HWY_INLINE V32 operator()(V32 t, V32 rest) const {
+    const F32 d;
+    const U32 du;
+    const auto magic = hn::Set(d, 0x1.8p+18f);  // its last bit is worth 1/32
+    const auto shifted = hn::MulAdd(t, hn::Set(d, kLog2E), magic);
+    auto f = hn::NegMulAdd(hn::Sub(shifted, magic), hn::Set(d, kLn2), t);
+    if constexpr (kRest) f = hn::Add(f, rest);
+    const auto p = hn::Mul(f, hn::MulAdd(f, hn::Set(d, 0x1.00001400p-1f), hn::Set(d, 0x1.0000f600p+0f)));
+    const auto n = hn::BitCast(du, shifted);
+    const decltype(n) fraction{_mm512_permutex2var_epi32(low_, n.raw, high_)};
+    const auto power = hn::BitCast(d, hn::Add(fraction, hn::ShiftLeft<18>(n)));
+    return hn::MulAdd(power, p, power);
+  }
+
+ private:
+  // The bits of 2^(i / 32) less i << 18, which shifting n by 18 adds again along with its exponent.
+  alignas(64) static constexpr std::uint32_t kPowers[32] = {
+      0x3F800000, 0x3F7ECD87, 0x3F7DAAC3, 0x3F7C980F, 0x3F7B95C2, 0x3F7AA43A, 0x3F79C3D3, 0x3F78F4F0,
+      0x3F7837F0, 0x3F778D3A, 0x3F76F532, 0x3F767043, 0x3F75FED7, 0x3F75A15B, 0x3F75583F, 0x3F7523F6,
+      0x3F7504F3, 0x3F74FBAF, 0x3F7508A4, 0x3F752C4D, 0x3F75672A, 0x3F75B9BE, 0x3F76248C, 0x3F76A81E,
+      0x3F7744FD, 0x3F77FBB8, 0x3F78CCDF, 0x3F79B907, 0x3F7AC0C7, 0x3F7BE4BA, 0x3F7D257D, 0x3F7E83B3};
+  __m512i low_, high_;
+};
+
+#else
+
+/// n = t log2(e) rounded, f = t - n ln 2, exp(t) = 2^n (1 + f p(f)) with p of degree 4, minimax within 9e-8.
+class Weigh {
+ public:
+  template <bool kRest>
+  HWY_INLINE V32 operator()(V32 t, V32 rest) const {
+    const F32 d;
+    const auto magic = hn::Set(d, 0x1.8p+23f);  // its last bit is worth 1
+    const auto shifted = hn::MulAdd(t, hn::Set(d, kLog2E), magic);
+    auto f = reduce(t, hn::Sub(shifted, magic));
+    if constexpr (kRest) f = hn::Add(f, rest);
+    auto p = hn::MulAdd(f, hn::Set(d, 0x1.0fa82ap-7f), hn::Set(d, 0x1.573a54p-5f));
+    p = hn::MulAdd(f, p, hn::Set(d, 0x1.555a6ap-3f));
+    p = hn::MulAdd(f, p, hn::Set(d, 0x1.fffdc6p-2f));
+    p = hn::MulAdd(f, p, hn::Set(d, 0x1.fffff6p-1f));
+    p = hn::MulAdd(f, p, hn::Set(d, 1.0f));
+    const U32 du;
+    return hn::BitCast(d, hn::Add(hn::BitCast(du, p), hn::ShiftLeft<23>(hn::BitCast(du, shifted))));
+  }
+
+ private:
+  static HWY_INLINE V32 reduce(V32 t, V32 n) {
+    const F32 d;
+#if HWY_NATIVE_FMA
+    return hn::NegMulAdd(n, hn::Set(d, kLn2), t);
+#else
+    // n times the high part has 7 + 9 bits, so no rounding is amplified when most of t cancels.
+    const auto high = hn::Sub(t, hn::Mul(n, hn::Set(d, 0x1.63p-1f)));
+    return hn::Add(high, hn::Mul(n, hn::Set(d, 0x1.bd0106p-13f)));
+#endif
+  }
+};
+
+#endif
+
+}  // namespace typetally::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
