@@ -47,7 +47,7 @@ HWY_INLINE Extremes extremes_of(const T* x, std::int64_t n) {
   using L = Lanes<T>;
   const hn::ScalableTag<typename L::Bits> du;
   const hn::RebindToSigned<decltype(du)> di;
-  const auto* bits = reinterpret_cast<const typename L::Bits*>(x);
+  const auto* bits = reinterpret_cast<const L::Bits*>(x);
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(du));
   auto umax0 = hn::LoadU(du, bits), umax1 = hn::LoadU(du, bits + lanes);
   auto umin0 = umax0, umin1 = umax1;
@@ -61,8 +61,8 @@ HWY_INLINE Extremes extremes_of(const T* x, std::int64_t n) {
   const auto smax = hn::GetLane(hn::MaxOfLanes(di, hn::Max(smax0, smax1)));
   const auto umin = hn::GetLane(hn::MinOfLanes(du, hn::Min(umin0, umin1)));
   const auto umax = hn::GetLane(hn::MaxOfLanes(du, hn::Max(umax0, umax1)));
-  constexpr auto kSign = static_cast<typename L::Bits>(~L::kInfinity & L::kMinusInfinity);
-  const auto max_bits = smax >= 0 ? static_cast<typename L::Bits>(smax) : umin;
+  constexpr auto kSign = static_cast<L::Bits>(~L::kInfinity & L::kMinusInfinity);
+  const auto max_bits = smax >= 0 ? static_cast<L::Bits>(smax) : umin;
   const auto min_bits = umax >= kSign ? umax : umin;
   const bool poisoned = umax > L::kMinusInfinity || (smax >= 0 && max_bits >= L::kInfinity);
   return {to_float(std::bit_cast<T>(max_bits)), to_float(std::bit_cast<T>(min_bits)), poisoned};
@@ -82,6 +82,39 @@ HWY_INLINE std::int64_t count_above(const T* x, std::int64_t n, float bar) {
   return static_cast<std::int64_t>(count);
 }
 
+/// Neighbouring columns of a row in contiguous memory.
+template <class T>
+struct Block {
+  const T* x;
+  std::int64_t valid;   ///< columns
+  std::int64_t padded;  ///< with -inf, to a multiple of a step
+  std::int64_t ahead;   ///< elements to memory that is needed next, or 0
+};
+
+/// A row as contiguous blocks of whole steps: where the vocabulary is strided, and at its end, through a copy padded
+/// with -inf.
+template <class T>
+class Blocks {
+ public:
+  Blocks(const T* row, std::int64_t stride, std::int64_t size) : row_(row), stride_(stride), size_(size) {}
+
+  Block<T> at(std::int64_t begin) {
+    const std::int64_t valid = std::min(kBlock, size_ - begin);
+    const auto step = kStepVectors * static_cast<std::int64_t>(hn::Lanes(F32()));
+    const std::int64_t padded = (valid + step - 1) / step * step;
+    if (stride_ == 1 && padded == valid) return {row_ + begin, valid, padded, begin + 2 * kBlock <= size_ ? kBlock : 0};
+    for (std::int64_t i = 0; i < valid; ++i) copy_[i] = row_[(begin + i) * stride_];
+    std::fill(copy_ + valid, copy_ + padded, std::bit_cast<T>(Lanes<T>::kMinusInfinity));
+    return {copy_, valid, padded, 0};
+  }
+
+ private:
+  const T* row_;
+  std::int64_t stride_;
+  std::int64_t size_;
+  alignas(64) T copy_[kBlock];
+};
+
 /// exp(x - shift) and (x - shift) exp(x - shift), summed. Chains of kChain floats go to double at once: a chain of
 /// equal addends rounds the same way each time, and s2 / s1 in the entropy multiplies what that does to either sum.
 class Sums {
@@ -95,9 +128,9 @@ class Sums {
     s1 *= scale;
   }
 
-  /// n is a multiple of a step. kClamped: some x may be below shift + kLowest.
-  template <class T, bool kClamped>
-  HWY_INLINE void add_block(const T* x, std::int64_t n, float shift) {
+  /// kClamped: some logit may be below shift + kLowest.
+  template <bool kClamped, class T>
+  HWY_INLINE void add_block(const Block<T>& block, float shift) {
     const F32 d;
     const hn::ScalableTag<double> dd;
     const auto step = kStepVectors * static_cast<std::int64_t>(hn::Lanes(d));
@@ -105,11 +138,12 @@ class Sums {
     auto total1 = hn::Zero(dd), total2 = hn::Zero(dd);
     const Weigh weigh;
     const auto vshift = hn::Set(d, shift);
-    for (std::int64_t begin = 0; begin < n; begin += chain) {
+    const T* x = block.x;
+    for (std::int64_t begin = 0; begin < block.padded; begin += chain) {
       Chain a, b;
-      const std::int64_t end = std::min(n, begin + chain);
+      const std::int64_t end = std::min(block.padded, begin + chain);
       for (std::int64_t i = begin; i < end; i += step) {
-        prefetch(x + i, step);
+        prefetch(x + i, step, block.ahead);
         const Pair v = Lanes<T>::load_pair(x + i), w = Lanes<T>::load_pair(x + i + step / 2);
         a.add<Lanes<T>::kRest, kClamped>(weigh, v.a, vshift);
         b.add<Lanes<T>::kRest, kClamped>(weigh, v.b, vshift);
@@ -145,12 +179,11 @@ class Sums {
     }
   };
 
-  /// Asks for the block after this one. Beyond the row that is harmless, but no pointer may be formed.
+  /// Asks for the lines `ahead` of a step.
   template <class T>
-  static HWY_INLINE void prefetch(const T* x, std::int64_t step) {
-    const auto ahead = reinterpret_cast<std::uintptr_t>(x) + kBlock * sizeof(T);
-    const auto bytes = static_cast<std::uintptr_t>(step) * sizeof(T);
-    for (std::uintptr_t line = 0; line < bytes; line += 64) hwy::Prefetch(reinterpret_cast<const char*>(ahead + line));
+  static HWY_INLINE void prefetch(const T* x, std::int64_t step, std::int64_t ahead) {
+    constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(T));
+    for (std::int64_t line = 0; line < step; line += kLine) hwy::Prefetch(x + ahead + line);
   }
 
   static HWY_INLINE hn::Vec<hn::ScalableTag<double>> widened_sum(V32 v) {
@@ -161,36 +194,6 @@ class Sums {
     return hn::Add(hn::PromoteTo(dd, hn::LowerHalf(v)), hn::PromoteTo(dd, hn::UpperHalf(hn::Half<F32>(), v)));
 #endif
   }
-};
-
-/// A row as contiguous blocks of whole steps: where the vocabulary is strided, and at its end, through a copy padded
-/// with -inf.
-template <class T>
-class Blocks {
- public:
-  Blocks(const T* row, std::int64_t stride, std::int64_t size) : row_(row), stride_(stride), size_(size) {}
-
-  struct Block {
-    const T* x;
-    std::int64_t valid;   ///< columns
-    std::int64_t padded;  ///< a multiple of a step
-  };
-
-  Block at(std::int64_t begin) {
-    const std::int64_t valid = std::min(kBlock, size_ - begin);
-    const auto step = kStepVectors * static_cast<std::int64_t>(hn::Lanes(F32()));
-    const std::int64_t padded = (valid + step - 1) / step * step;
-    if (stride_ == 1 && padded == valid) return {row_ + begin, valid, padded};
-    for (std::int64_t i = 0; i < valid; ++i) copy_[i] = row_[(begin + i) * stride_];
-    std::fill(copy_ + valid, copy_ + padded, std::bit_cast<T>(Lanes<T>::kMinusInfinity));
-    return {copy_, valid, padded};
-  }
-
- private:
-  const T* row_;
-  std::int64_t stride_;
-  std::int64_t size_;
-  alignas(64) T copy_[kBlock];
 };
 
 /// A label's logit as the float that compares with floats as the double does: rounded down.
@@ -237,9 +240,9 @@ class RowReader {
     // The first test is for a row of -inf so far, where the second would be false for NaN.
     if (range.max == kMinusInfinity || range.max < max_ - kNegligible) return true;
     if (range.min - shift_ >= kLowest) {
-      sums_.template add_block<T, false>(block.x, block.padded, shift_);
+      sums_.template add_block<false>(block, shift_);
     } else {
-      sums_.template add_block<T, true>(block.x, block.padded, shift_);
+      sums_.template add_block<true>(block, shift_);
     }
     return true;
   }
@@ -252,7 +255,7 @@ class RowReader {
     max_block_ = begin;
   }
 
-  std::int64_t count(const typename Blocks<T>::Block& block, std::int64_t begin, float max) const {
+  std::int64_t count(const Block<T>& block, std::int64_t begin, float max) const {
     std::int64_t found = max > bar_.logit ? count_above(block.x, block.padded, bar_.logit) : 0;
     if (!bar_.exact) return found;
     const std::int64_t before = std::min(label_.tied_before - begin, block.valid);
