@@ -1,12 +1,14 @@
 #pragma once
 
 /// Everything, in the order of the data flow.
+#include "typetally/base/buffer.h"
 #include "typetally/base/error.h"
 #include "typetally/base/parallel.h"
 #include "typetally/base/result.h"
 #include "typetally/base/tensor_view.h"
 #include "typetally/base/token_type.h"
 #include "typetally/batch/boundaries.h"
+#include "typetally/batch/collate.h"
 #include "typetally/batch/pack_plan.h"
 #include "typetally/report/metrics.h"
 #include "typetally/tally/row_stats.h"

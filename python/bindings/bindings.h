@@ -11,6 +11,7 @@ void bind_base(nb::module_& module);
 void bind_text(nb::module_& module);
 void bind_grammar(nb::module_& module);
 void bind_typing(nb::module_& module);
+void bind_batch(nb::module_& module);
 void bind_tally(nb::module_& module);
 void bind_report(nb::module_& module);
 

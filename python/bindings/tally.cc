@@ -116,12 +116,18 @@ void bind_targets(nb::module_& module) {
            [](const Targets& t, std::int64_t columns, const HostArray<std::int64_t>& kept) {
              return Targets{keep_columns(t.list, columns, to_span(kept))};
            })
-      .def_prop_ro("rows", [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.row; }); })
-      .def_prop_ro("labels",
-                   [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.label; }); })
-      .def_prop_ro("types", [](const Targets& t) {
-        return t.column<std::int8_t>([](auto& one) { return static_cast<std::int8_t>(one.type); });
-      });
+      .def_prop_ro(
+          "rows", [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.row; }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "labels", [](const Targets& t) { return t.column<std::int64_t>([](auto& one) { return one.label; }); },
+          nb::rv_policy::move)
+      .def_prop_ro(
+          "types",
+          [](const Targets& t) {
+            return t.column<std::int8_t>([](auto& one) { return static_cast<std::int8_t>(one.type); });
+          },
+          nb::rv_policy::move);
   module.def("find_targets", &make_targets, nb::arg("labels"), nb::arg("types").none(), nb::arg("columns"),
              nb::arg("cu_seqlens").none(), nb::arg("shifted"));
 }

@@ -1,9 +1,12 @@
 """Shows what a grounding vision-language model is learning: loss, accuracy and entropy by token type."""
 
 from typetally._core import set_num_threads
+from typetally.boundaries import document_boundaries
+from typetally.collate import collate_packed, collate_padded
 from typetally.config import TokenTypeMetricsConfig
 from typetally.grammar import Grammar, grammars
 from typetally.meter import TokenTypeMeter
+from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.reference import compute_token_types
 from typetally.render import Rendered, render
 from typetally.row_stats import RowStats, row_stats
@@ -12,6 +15,8 @@ from typetally.vocabulary import Vocabulary
 
 __all__ = [
     "Grammar",
+    "PackPlan",
+    "PackedDataset",
     "Rendered",
     "RowStats",
     "Span",
@@ -21,8 +26,12 @@ __all__ = [
     "TypedLabels",
     "TypedPayload",
     "Vocabulary",
+    "collate_packed",
+    "collate_padded",
     "compute_token_types",
+    "document_boundaries",
     "grammars",
+    "plan_packs",
     "render",
     "row_stats",
     "set_num_threads",

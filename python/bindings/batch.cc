@@ -1,0 +1,137 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.h"
+#include "tensors.h"
+#include "typetally/base/buffer.h"
+#include "typetally/base/error.h"
+#include "typetally/batch/boundaries.h"
+#include "typetally/batch/collate.h"
+#include "typetally/batch/pack_plan.h"
+
+namespace typetally::python {
+namespace {
+
+/// A NumPy array that owns what `write` fills in.
+template <class T, class Write>
+nb::ndarray<nb::numpy, T, nb::ndim<2>> make_rows(const BatchLayout& layout, Write write) {
+  auto* values = new Buffer<T>(static_cast<std::size_t>(layout.rows * layout.columns));
+  nb::capsule owner(values, [](void* p) noexcept { delete static_cast<Buffer<T>*>(p); });
+  write(values->data());
+  const auto rows = static_cast<std::size_t>(layout.rows);
+  return {values->data(), {rows, static_cast<std::size_t>(layout.columns)}, owner};
+}
+
+/// An array of the plan, which it keeps alive.
+template <auto kMember>
+auto column_of(nb::handle_t<PackPlan> self) {
+  const Buffer<std::int64_t>& values = nb::cast<const PackPlan&>(self).*kMember;
+  return nb::ndarray<nb::numpy, const std::int64_t, nb::ndim<1>>(values.data(), {values.size()}, self);
+}
+
+PackPlan make_plan(const HostArray<std::int64_t>& lengths, std::int64_t capacity, int oversized,
+                   std::int64_t max_samples, std::int64_t multiple_of, bool drop_last,
+                   std::optional<std::uint64_t> seed, const std::optional<HostArray<std::int64_t>>& groups,
+                   const std::optional<HostArray<std::int64_t>>& weights, std::int64_t weight_capacity) {
+  PackOptions options;
+  options.oversized = static_cast<Oversized>(oversized);
+  options.max_samples = max_samples;
+  options.multiple_of = multiple_of;
+  options.drop_last = drop_last;
+  options.seed = seed;
+  options.groups = to_span(groups);
+  options.weights = to_span(weights);
+  options.weight_capacity = weight_capacity;
+  nb::gil_scoped_release release;
+  auto plan = plan_packs(to_span(lengths), capacity, options);
+  if (!plan) throw std::invalid_argument("[plan_packs] " + plan.error().detail);
+  return std::move(plan).value();
+}
+
+void bind_pack_plan(nb::module_& module) {
+  nb::class_<PackPlan>(module, "PackPlan")
+      .def_prop_ro("offsets", &column_of<&PackPlan::offsets>)
+      .def_prop_ro("indices", &column_of<&PackPlan::indices>)
+      .def_prop_ro("oversized_indices", &column_of<&PackPlan::oversized_indices>)
+      .def_prop_ro("dropped_indices", &column_of<&PackPlan::dropped_indices>)
+      .def_ro("lower_bound", &PackPlan::lower_bound)
+      .def_ro("packs", &PackPlan::packs)
+      .def_ro("efficiency", &PackPlan::efficiency);
+  module.def("plan_packs", &make_plan, nb::arg("lengths"), nb::arg("capacity"), nb::arg("oversized"),
+             nb::arg("max_samples"), nb::arg("multiple_of"), nb::arg("drop_last"), nb::arg("seed").none(),
+             nb::arg("groups").none(), nb::arg("weights").none(), nb::arg("weight_capacity"));
+}
+
+/// `kinds` number BoundaryKind; one name and one array each.
+auto read_boundaries(std::int64_t rows, std::int64_t columns, const std::vector<int>& kinds,
+                     const std::vector<std::string>& names, const std::vector<AnyTensor>& arrays) {
+  std::vector<BoundarySource> sources;
+  std::vector<std::unique_ptr<BorrowedTensor>> borrowed;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    borrowed.push_back(std::make_unique<BorrowedTensor>(arrays[i], "document_boundaries"));
+    sources.push_back({static_cast<BoundaryKind>(kinds[i]), names[i], borrowed.back()->view()});
+  }
+  auto boundaries = document_boundaries(rows, columns, sources);
+  if (!boundaries) throw std::invalid_argument("[document_boundaries] " + boundaries.error().detail);
+  return to_numpy(std::move(boundaries).value());
+}
+
+template <class T>
+auto collate_field(const BatchLayout& layout, const std::vector<HostArray<std::int64_t>>& samples, std::int64_t fill) {
+  std::vector<SampleView> views;
+  for (const auto& sample : samples) views.push_back({sample.data(), DType::kInt64});
+  return make_rows<T>(layout, [&](T* out) { copy_field(layout, views, fill, out); });
+}
+
+void bind_collate(nb::module_& module) {
+  nb::class_<BatchLayout>(module, "BatchLayout")
+      .def_ro("rows", &BatchLayout::rows)
+      .def_ro("columns", &BatchLayout::columns)
+      .def("cu_seqlens", [](const BatchLayout& layout) { return to_numpy(cu_seqlens(layout)); })
+      .def("position_ids",
+           [](const BatchLayout& layout) {
+             return make_rows<std::int64_t>(layout, [&](auto* out) { write_position_ids(layout, out); });
+           })
+      .def("seq_idx",
+           [](const BatchLayout& layout) {
+             return make_rows<std::int32_t>(layout, [&](auto* out) { write_seq_idx(layout, out); });
+           })
+      .def("attention_mask",
+           [](const BatchLayout& layout) {
+             return make_rows<std::int64_t>(layout, [&](auto* out) { write_attention_mask(layout, out); });
+           })
+      .def("int64_field", &collate_field<std::int64_t>, nb::arg("samples"), nb::arg("fill"))
+      .def("int8_field", &collate_field<std::int8_t>, nb::arg("samples"), nb::arg("fill"));
+  module.def(
+      "layout_padded",
+      [](const HostArray<std::int64_t>& lengths, bool left, std::int64_t multiple) {
+        return layout_padded(to_span(lengths), left ? PadSide::kLeft : PadSide::kRight, multiple);
+      },
+      nb::arg("lengths"), nb::arg("left"), nb::arg("multiple"));
+  module.def(
+      "layout_packed",
+      [](const HostArray<std::int64_t>& lengths, const HostArray<std::int64_t>& packs, std::int64_t multiple) {
+        return layout_packed(to_span(lengths), to_span(packs), multiple);
+      },
+      nb::arg("lengths"), nb::arg("packs"), nb::arg("multiple"));
+}
+
+}  // namespace
+
+void bind_batch(nb::module_& module) {
+  bind_pack_plan(module);
+  module.def("document_boundaries", &read_boundaries, nb::arg("rows"), nb::arg("columns"), nb::arg("kinds"),
+             nb::arg("names"), nb::arg("arrays"));
+  bind_collate(module);
+}
+
+}  // namespace typetally::python

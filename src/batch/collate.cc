@@ -1,0 +1,146 @@
+#include "typetally/batch/collate.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string>
+
+#include "typetally/base/error.h"
+
+namespace typetally {
+namespace {
+
+std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/// Calls body(begin, end, is_document, number within its row) for every document and every stretch of padding in order.
+template <class Body>
+void for_each_stretch(const BatchLayout& layout, Body body) {
+  std::size_t next = 0;
+  for (std::int64_t row = 0; row < layout.rows; ++row) {
+    std::int64_t at = row * layout.columns;
+    const std::int64_t row_end = at + layout.columns;
+    std::int64_t number = 0;
+    const auto padding_to = [&](std::int64_t end) {
+      if (end > at) body(at, end, false, number++);
+      at = end;
+    };
+    for (; next < layout.documents.size() && layout.documents[next].begin < row_end; ++next) {
+      const auto& document = layout.documents[next];
+      padding_to(document.begin);
+      if (document.length == 0) continue;
+      at = document.begin + document.length;
+      body(document.begin, at, true, number++);
+    }
+    padding_to(row_end);
+  }
+}
+
+template <class In, class Out>
+void copy_values(const void* from, std::int64_t n, Out* out) {
+  const In* in = static_cast<const In*>(from);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<Out>(in[i]);
+}
+
+template <class Out>
+void copy_sample(const SampleView& sample, std::int64_t n, Out* out) {
+  switch (sample.dtype) {
+    case DType::kInt8:
+      return copy_values<std::int8_t>(sample.data, n, out);
+    case DType::kInt32:
+      return copy_values<std::int32_t>(sample.data, n, out);
+    case DType::kInt64:
+      return copy_values<std::int64_t>(sample.data, n, out);
+    default:
+      bad_call("copy_field", "int8, int32 or int64 values", name(sample.dtype));
+  }
+}
+
+template <class Out>
+void copy_all(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, Out* out) {
+  std::int64_t at = 0;
+  const auto padding_to = [&](std::int64_t end) { std::fill(out + at, out + end, static_cast<Out>(fill)); };
+  for (std::size_t s = 0; s < samples.size(); ++s) {
+    const auto& document = layout.documents[s];
+    padding_to(document.begin);
+    copy_sample(samples[s], document.length, out + document.begin);
+    at = document.begin + document.length;
+  }
+  padding_to(layout.rows * layout.columns);
+}
+
+}  // namespace
+
+BatchLayout layout_padded(std::span<const std::int64_t> lengths, PadSide side, std::int64_t multiple) {
+  BatchLayout layout;
+  layout.rows = static_cast<std::int64_t>(lengths.size());
+  for (const std::int64_t length : lengths) layout.columns = std::max(layout.columns, length);
+  layout.columns = rounded_up(layout.columns, multiple);
+  std::int64_t row = 0;
+  for (const std::int64_t length : lengths) {
+    const std::int64_t lead = side == PadSide::kLeft ? layout.columns - length : 0;
+    layout.documents.push_back({row++ * layout.columns + lead, length});
+  }
+  return layout;
+}
+
+BatchLayout layout_packed(std::span<const std::int64_t> lengths, std::span<const std::int64_t> packs,
+                          std::int64_t multiple) {
+  BatchLayout layout;
+  layout.rows = static_cast<std::int64_t>(packs.size());
+  auto next = lengths.begin();
+  for (const std::int64_t samples : packs) {
+    layout.columns = std::max(layout.columns, std::accumulate(next, next + samples, std::int64_t{0}));
+    next += samples;
+  }
+  layout.columns = rounded_up(layout.columns, multiple);
+  next = lengths.begin();
+  std::int64_t row = 0;
+  for (const std::int64_t samples : packs) {
+    std::int64_t at = row++ * layout.columns;
+    for (std::int64_t i = 0; i < samples; ++i) {
+      layout.documents.push_back({at, *next});
+      at += *next++;
+    }
+  }
+  return layout;
+}
+
+void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int64_t* out) {
+  copy_all(layout, samples, fill, out);
+}
+
+void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int8_t* out) {
+  copy_all(layout, samples, fill, out);
+}
+
+void write_position_ids(const BatchLayout& layout, std::int64_t* out) {
+  for_each_stretch(layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t) {
+    std::iota(out + begin, out + end, std::int64_t{0});
+  });
+}
+
+void write_seq_idx(const BatchLayout& layout, std::int32_t* out) {
+  for_each_stretch(layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t number) {
+    std::fill(out + begin, out + end, static_cast<std::int32_t>(number));
+  });
+}
+
+void write_attention_mask(const BatchLayout& layout, std::int64_t* out) {
+  for_each_stretch(layout, [&](std::int64_t begin, std::int64_t end, bool document, std::int64_t) {
+    std::fill(out + begin, out + end, std::int64_t{document});
+  });
+}
+
+std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout) {
+  const std::int64_t positions = layout.rows * layout.columns;
+  if (positions > std::numeric_limits<std::int32_t>::max()) {
+    bad_call("cu_seqlens", "at most 2^31 - 1 positions", std::to_string(positions));
+  }
+  std::vector<std::int32_t> ends = {0};
+  for_each_stretch(layout, [&](std::int64_t, std::int64_t end, bool, std::int64_t) {
+    ends.push_back(static_cast<std::int32_t>(end));
+  });
+  return ends;
+}
+
+}  // namespace typetally

@@ -1,0 +1,140 @@
+"""Collation: every layout of the same samples has the same targets, and packs keep what they were made of."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import typetally as tt
+from typetally import _core
+
+KINDS = {
+    "list": list,
+    "numpy": lambda v: np.asarray(v, np.int64),
+    "torch": lambda v: torch.tensor(v, dtype=torch.int64),
+}
+
+
+@st.composite
+def samples_of(draw: Any, kind: str = "list") -> list[dict[str, Any]]:
+    samples = []
+    for length in draw(st.lists(st.integers(1, 9), min_size=1, max_size=6)):
+        row = st.lists(st.sampled_from([-100, 5, 6]), min_size=length, max_size=length)
+        labels = draw(row)
+        types = [-1 if label < 0 else draw(st.sampled_from([1, 2, 3])) for label in labels]
+        fields = {"input_ids": list(range(1, length + 1)), "labels": labels, "token_types": types}
+        samples.append({name: KINDS[kind](value) for name, value in fields.items()} | {"dataset": "lvis"})
+    return samples
+
+
+def targets(batch: dict[str, Any]) -> list[tuple[int, int]]:
+    """Sorted (label, type) of every target that the tally finds in a batch."""
+    cu_seqlens = tt.document_boundaries(batch)
+    labels, types = np.asarray(batch["labels"]), np.asarray(batch["token_types"])
+    found = _core.find_targets(labels.ravel(), types.ravel(), labels.shape[1], cu_seqlens, False)
+    return sorted(zip(found.labels.tolist(), found.types.tolist(), strict=True))
+
+
+def expected_targets(samples: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    pairs = (zip(s["labels"][1:], s["token_types"][1:], strict=True) for s in samples)
+    return sorted((int(label), int(kind)) for pair in pairs for label, kind in pair if label >= 0)
+
+
+@given(samples=st.sampled_from(list(KINDS)).flatmap(samples_of), multiple=st.integers(1, 5), cut=st.integers(0, 6))
+@settings(max_examples=150, deadline=None)
+def test_every_layout_has_the_targets_of_the_samples(samples: list[Any], multiple: int, cut: int) -> None:
+    expected = expected_targets(samples)
+    rows = [pack for pack in (samples[:cut], samples[cut:]) if pack]
+    for fields in ("transformers", "swift", "megatron"):
+        for packs in (samples, rows):
+            batch = tt.collate_packed(packs, fields, multiple_of=multiple)
+            assert "attention_mask" not in batch
+            assert batch["input_ids"].shape[1] % multiple == 0
+            assert targets(batch) == expected
+            assert {name for name in batch if "dataset" in name} == set()
+    for side in ("left", "right"):
+        batch = tt.collate_padded(samples, side=side, multiple_of=multiple)
+        assert targets(batch) == expected
+        assert batch["token_types"].shape == batch["labels"].shape == batch["attention_mask"].shape
+        hidden = np.asarray(batch["attention_mask"]) == 0
+        assert (np.asarray(batch["token_types"])[hidden] == -1).all()
+        assert (np.asarray(batch["labels"])[hidden] == -100).all()
+
+
+def test_packed_fields_are_those_of_transformers() -> None:
+    from transformers import DataCollatorWithFlattening
+
+    samples = [{"input_ids": [7, 8, 9], "labels": [-100, 8, 9]}, {"input_ids": [4, 5], "labels": [4, 5]}]
+    theirs = DataCollatorWithFlattening(return_flash_attn_kwargs=True, return_seq_idx=True)(samples)
+    ours = tt.collate_packed(samples, seq_idx=True, mask_first_label=True)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        if isinstance(value, torch.Tensor):
+            assert ours[name].dtype == value.dtype, name
+            assert torch.equal(ours[name], value), name
+        else:
+            assert (type(ours[name]), ours[name]) == (type(value), value), name
+
+
+def test_first_labels_are_untouched_unless_asked() -> None:
+    samples = [{"input_ids": [1, 2], "labels": [1, 2]}, {"input_ids": [3], "labels": [3]}]
+    assert tt.collate_packed(samples)["labels"].tolist() == [[1, 2, 3]]
+    assert tt.collate_packed(samples, mask_first_label=True)["labels"].tolist() == [[-100, 2, -100]]
+
+
+def test_mrope_positions_of_pictures_and_texts_share_a_row() -> None:
+    picture = {
+        "input_ids": torch.tensor([1, 9, 9]),
+        "position_ids": torch.tensor([[[0, 1, 1]], [[0, 1, 1]], [[0, 1, 2]]]),
+        "pixel_values": torch.ones(8, 4),
+        "image_grid_thw": torch.tensor([[1, 2, 4]]),
+    }
+    text = {"input_ids": torch.tensor([1, 2])}
+    packed = tt.collate_packed([text, picture, picture])
+    expected = [[0, 1, 0, 1, 2, 0, 1, 2], [0, 1, 0, 1, 1, 0, 1, 1], [0, 1, 0, 1, 1, 0, 1, 1], [0, 1, 0, 1, 2, 0, 1, 2]]
+    assert packed["position_ids"][:, 0].tolist() == expected
+    assert packed["pixel_values"].shape == (16, 4)
+    assert packed["image_grid_thw"].tolist() == [[1, 2, 4], [1, 2, 4]]
+    assert tt.document_boundaries(packed).tolist() == [0, 2, 5, 8]
+    padded = tt.collate_padded([text, picture], side="left")
+    assert padded["position_ids"][:, 1].tolist() == [[0, 1, 1], [0, 1, 1], [0, 1, 2]]
+    swift = tt.collate_packed([text, picture], "swift")
+    assert swift["text_position_ids"].tolist() == [[0, 1, 0, 1, 2]]
+    assert tt.collate_packed([text, picture], "megatron")["position_ids"].shape == (3, 1, 5)
+
+
+def test_hidden_tokens_are_left_out_of_packs_and_ignored_in_padded_rows() -> None:
+    sample = {"input_ids": [0, 0, 5, 6], "labels": [-100, -100, 5, 6], "token_types": [-1, 1, 1, 2]}
+    sample["attention_mask"] = [0, 0, 1, 1]
+    assert tt.collate_packed([sample, sample])["input_ids"].tolist() == [[5, 6, 5, 6]]
+    padded = tt.collate_padded([sample])
+    assert padded["attention_mask"].tolist() == [[0, 0, 1, 1]]
+    assert padded["token_types"].tolist() == [[-1, -1, 1, 2]]
+
+
+def test_results_are_of_the_samples_kind() -> None:
+    ids = [3, 4]
+    assert isinstance(tt.collate_packed([{"input_ids": np.array(ids)}])["input_ids"], np.ndarray)
+    assert isinstance(tt.collate_packed([{"input_ids": torch.tensor(ids)}])["input_ids"], torch.Tensor)
+    assert isinstance(tt.collate_packed([{"input_ids": ids}])["input_ids"], torch.Tensor)
+    assert isinstance(tt.collate_padded([{"input_ids": ids}], return_tensors="np")["input_ids"], np.ndarray)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ([], "expected samples, got none"),
+        ([{"labels": [1]}], r"expected input_ids in sample 0, got \['labels'\]"),
+        ([{"input_ids": [1, 2]}, {"input_ids": [1, 2], "labels": [1]}], "labels in every sample, got none in sample 0"),
+        ([{"input_ids": [1]}, {"input_ids": [1, 2], "token_types": [1]}], r"token_types of sample 1 .* \(2\), got 1"),
+        ([{"input_ids": [[1, 2], [3, 4]]}], r"input_ids of sample 0 of shape \[tokens\], got \[2, 2\]"),
+        ([{"input_ids": [1], "position_ids": [[0], [0]]}], "position_ids of sample 0 of shape"),
+    ],
+)
+def test_bad_samples_are_named(samples: list[Any], message: str) -> None:
+    for collate in (tt.collate_packed, tt.collate_padded):
+        with pytest.raises(ValueError, match=message):
+            collate(samples)
