@@ -3,13 +3,16 @@
 from typetally._core import set_num_threads
 from typetally.boundaries import document_boundaries
 from typetally.collate import collate_packed, collate_padded
+from typetally.collator import TokenTypeCollator
 from typetally.config import TokenTypeMetricsConfig
 from typetally.grammar import Grammar, grammars
+from typetally.isolation import check_isolation
 from typetally.meter import TokenTypeMeter
 from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.reference import compute_token_types
 from typetally.render import Rendered, render
 from typetally.row_stats import RowStats, row_stats
+from typetally.trainer import TokenTypeMetricsMixin, attach
 from typetally.typer import Span, TokenTyper, TypedLabels, TypedPayload
 from typetally.vocabulary import Vocabulary
 
@@ -20,12 +23,16 @@ __all__ = [
     "Rendered",
     "RowStats",
     "Span",
+    "TokenTypeCollator",
     "TokenTypeMeter",
     "TokenTypeMetricsConfig",
+    "TokenTypeMetricsMixin",
     "TokenTyper",
     "TypedLabels",
     "TypedPayload",
     "Vocabulary",
+    "attach",
+    "check_isolation",
     "collate_packed",
     "collate_padded",
     "compute_token_types",

@@ -1,0 +1,6 @@
+"""Adapters for trainers. Nothing here imports Torch before it is used."""
+
+from typetally.trainer.attach import attach
+from typetally.trainer.mixin import TokenTypeMetricsMixin
+
+__all__ = ["TokenTypeMetricsMixin", "attach"]

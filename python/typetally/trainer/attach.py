@@ -1,0 +1,62 @@
+"""One line that brings metrics by token type into a trainer's own log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typetally.config import TokenTypeMetricsConfig
+    from typetally.trainer.handle import Handle
+    from typetally.typer import TokenTyper
+
+_NEEDED = ("compute_loss", "evaluation_loop", "log", "model", "args", "accelerator", "data_collator")
+
+
+def attach(trainer: Any, typer: TokenTyper | None = None, config: TokenTypeMetricsConfig | None = None) -> Handle:
+    """Adds metrics by token type to every log line and evaluation of a Hugging Face `Trainer` or a subclass.
+
+    typer: how tokens are typed; by default the "auto" grammar over the vocabulary of `trainer.processing_class` (a
+    tokenizer or a processor). config: which data sets count; by default all.
+
+    Training windows restart with `train()`, also where it resumes from a checkpoint, as the trainer's own loss does.
+    Raises ValueError if `trainer` is attached already, cannot be served, or has no processor to make a typer of.
+    """
+    from typetally.config import TokenTypeMetricsConfig
+    from typetally.trainer.handle import ATTRIBUTE, Handle
+
+    _check(trainer)
+    if ATTRIBUTE in vars(trainer):
+        raise ValueError(
+            "[attach] expected a trainer that is not attached, got one that is; call its handle's detach()"
+        )
+    if config is None:
+        config = TokenTypeMetricsConfig(include=("*",))
+    return Handle(trainer, typer if typer is not None else typer_of(trainer), config)
+
+
+def typer_of(trainer: Any) -> TokenTyper:
+    """The "auto" typer over the vocabulary of the trainer's processor."""
+    from typetally.typer import TokenTyper
+    from typetally.vocabulary import Vocabulary
+
+    processor = getattr(trainer, "processing_class", None)
+    if processor is None:
+        raise ValueError(
+            "[attach] expected a typer or a trainer with a processing_class (tokenizer or processor), got neither"
+        )
+    return TokenTyper(Vocabulary.from_tokenizer(processor))
+
+
+def _check(trainer: Any) -> None:
+    missing = [name for name in _NEEDED if not hasattr(trainer, name)]
+    if missing:
+        raise ValueError(
+            f"[attach] expected a Hugging Face Trainer or a subclass, got {type(trainer).__name__} without "
+            f"{', '.join(missing)}; for loops of your own use TokenTypeMeter"
+        )
+    if trainer.args.n_gpu > 1:
+        raise ValueError(
+            "[attach] expected one device per process, got nn.DataParallel over "
+            f"{trainer.args.n_gpu} devices, whose replicas run hooks in threads of their own; start one process per "
+            "device with torchrun, or make one device visible"
+        )

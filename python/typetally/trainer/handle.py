@@ -1,0 +1,104 @@
+"""What `attach` returns: everything that was put on one trainer."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from typetally.leaks import LeakWatch
+from typetally.notes import Coverage
+from typetally.sample_types import Route, SampleTyper
+from typetally.trainer.columns import PAYLOAD_KEY, Columns
+from typetally.trainer.hooks import ForwardHooks
+from typetally.trainer.loaders import dispatches
+from typetally.trainer.micro_batch import MicroBatch
+from typetally.trainer.recorder import Recorder
+from typetally.trainer.window import add_to_line
+from typetally.trainer.wraps import Wraps
+from typetally.unwrap import unwrap
+
+if TYPE_CHECKING:
+    from typetally.config import TokenTypeMetricsConfig
+    from typetally.typer import TokenTyper
+
+logger = logging.getLogger(__name__)
+
+ATTRIBUTE = "_typetally_handle"
+
+
+class Handle:
+    """Metrics by token type in one trainer's log, until `detach`."""
+
+    def __init__(self, trainer: Any, typer: TokenTyper, config: TokenTypeMetricsConfig, route: Route = "text") -> None:
+        self._trainer = trainer
+        module = unwrap(trainer.model)
+        self._recorder = Recorder(
+            trainer, config, SampleTyper(typer, config, route, PAYLOAD_KEY, ""), LeakWatch(module)
+        )
+        self._columns = Columns(trainer, typer, config, route, carry_notes=not dispatches(trainer))
+        self._hooks = ForwardHooks(module, self._recorder)
+        self._wraps = Wraps(trainer)
+        self._wraps.wrap("compute_loss", self._compute_loss)
+        self._wraps.wrap("evaluation_loop", self._evaluation_loop)
+        self._wraps.wrap("log", self._log)
+        setattr(trainer, ATTRIBUTE, self)
+
+    def detach(self) -> None:
+        """Takes everything off the trainer and its model. A second call does nothing."""
+        if vars(self._trainer).get(ATTRIBUTE) is not self:
+            return
+        delattr(self._trainer, ATTRIBUTE)
+        self._wraps.remove()
+        self._hooks.remove()
+        self._columns.remove()
+
+    def coverage(self, mode: str = "train") -> Coverage:
+        """Samples seen, typed, and skipped by reason, since this run of train() began ("train") or since attach
+        ("eval"); over all ranks, up to the last log line."""
+        if mode not in self._recorder.covered:
+            raise ValueError(f"[coverage] expected mode 'train' or 'eval', got {mode!r}")
+        return copy.deepcopy(self._recorder.covered[mode])
+
+    @property
+    def typed_in_hook(self) -> int:
+        """Micro-batches of this rank that no collator of ours had seen: their labels were copied to the host."""
+        return self._recorder.typed_in_hook
+
+    def _compute_loss(self, inner: Any, model: nn.Module, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._recorder.restart_with_run()
+        inputs = copy.copy(inputs)  # the caller's keeps what we take out
+        outside, self._hooks.batch = self._hooks.batch, MicroBatch.take(inputs)
+        try:
+            return inner(model, inputs, *args, **kwargs)
+        finally:
+            self._hooks.batch = outside
+
+    def _evaluation_loop(self, inner: Any, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        collator = self._columns.collator
+        carried, collator.carry_notes = collator.carry_notes, not dispatches(self._trainer, dataloader)
+        self._recorder.begin_evaluation()
+        try:
+            output = inner(dataloader, *args, **kwargs)
+            prefix = kwargs.get("metric_key_prefix", args[3] if len(args) > 3 else "eval")
+            add_to_line(output.metrics, self._recorder.close_window(), f"{prefix}_")
+            return output
+        finally:
+            self._recorder.end_evaluation()
+            collator.carry_notes = carried
+
+    def _log(self, inner: Any, logs: dict[str, float], *args: Any, **kwargs: Any) -> Any:
+        ended = "train_runtime" in logs
+        if ("loss" in logs or ended) and not self._recorder.evaluating:
+            add_to_line(logs, self._recorder.close_window(), "train_" if ended else "")
+            if ended and self._trainer.is_world_process_zero():
+                _say(self._recorder.covered["train"])
+        return inner(logs, *args, **kwargs)
+
+
+def _say(coverage: Coverage) -> None:
+    """The coverage line at the end of training; louder where samples were lost that nobody meant to leave out."""
+    lost = coverage.skipped_samples - coverage.skipped.get("excluded", 0)
+    logger.log(logging.WARNING if lost else logging.INFO, "[token types] %s", coverage)

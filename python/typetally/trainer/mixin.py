@@ -1,0 +1,30 @@
+"""`attach` for those who subclass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typetally.trainer.attach import attach
+
+if TYPE_CHECKING:
+    from typetally.config import TokenTypeMetricsConfig
+    from typetally.trainer.handle import Handle
+    from typetally.typer import TokenTyper
+
+
+class TokenTypeMetricsMixin:
+    """`class MyTrainer(TokenTypeMetricsMixin, Trainer)`: a trainer that attaches itself once it is constructed.
+
+    Takes the arguments of `attach` beside the trainer's own: `typer` and `token_type_config`. What it attached is
+    `self.token_types`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        typer: TokenTyper | None = None,
+        token_type_config: TokenTypeMetricsConfig | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.token_types: Handle = attach(self, typer, token_type_config)

@@ -1,0 +1,163 @@
+"""Turns micro-batches into sums: finds labels, types and boundaries, and fills the innermost open window."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from typetally._tensors import integers, like
+from typetally.batch_route import is_packed, supervised_spans, type_batch
+from typetally.boundaries import document_boundaries
+from typetally.filter_watch import FilterWatch
+from typetally.leaks import LeakWatch
+from typetally.notes import BatchNotes, Coverage
+from typetally.placement import IGNORE
+from typetally.sample_types import SampleTyper
+from typetally.trainer.micro_batch import MicroBatch
+from typetally.trainer.outputs import tally_outputs
+from typetally.trainer.repeats import real_items, without_repeats
+from typetally.trainer.window import Window
+
+if TYPE_CHECKING:
+    from typetally.config import TokenTypeMetricsConfig
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """The open windows of one trainer on this rank: training, and evaluations nested inside it."""
+
+    def __init__(self, trainer: Any, config: TokenTypeMetricsConfig, samples: SampleTyper, leaks: LeakWatch) -> None:
+        self._trainer = trainer
+        self._config = config
+        self._samples = samples
+        self._leaks = leaks
+        self._watch = FilterWatch(config)
+        self._run: Any = None  # the trainer's state object, a new one for each call of train()
+        self._train = Window(config)
+        self._evaluations: list[Window] = []
+        self._failed_before = False
+        self.covered = {"train": Coverage(), "eval": Coverage()}
+        self.typed_in_hook = 0  # micro-batches whose labels had to be copied to the host
+
+    @property
+    def evaluating(self) -> bool:
+        return bool(self._evaluations)
+
+    def begin_evaluation(self) -> None:
+        self._evaluations.append(Window(self._config))
+
+    def end_evaluation(self) -> None:
+        self._evaluations.pop()
+
+    def restart_with_run(self) -> None:
+        """What a run that ended early left in its window belongs to none of the next run's lines."""
+        if self._trainer.state is not self._run and not self._evaluations:
+            self._run = self._trainer.state
+            self._train = Window(self._config)
+            self.covered["train"] = Coverage()
+
+    def close_window(self) -> dict[str, float]:
+        """The metrics, over all ranks, of the innermost open window; a training window starts anew."""
+        mode, window = ("eval", self._evaluations[-1]) if self._evaluations else ("train", self._train)
+        if mode == "train":
+            self._train = Window(self._config)
+        try:
+            metrics, coverage = window.close(self._trainer.accelerator)
+        except Exception:
+            self.log_failure()
+            return {}
+        self.covered[mode].add(coverage)
+        return metrics
+
+    def log_failure(self) -> None:
+        """Call in an `except` block. Logs the trace of the first failure; later ones are only counted."""
+        level = logging.DEBUG if self._failed_before else logging.ERROR
+        self._failed_before = True
+        logger.log(level, "[attach] a micro-batch could not be tallied; training goes on", exc_info=True)
+
+    def expects_forward(self, module: nn.Module) -> bool:
+        """Outside compute_loss a forward counts where the trainer trains or evaluates, not in someone's callback."""
+        return module.training or self.evaluating
+
+    def record(self, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
+        """Tallies one micro-batch. Returns whether there was anything to tally. Never raises."""
+        window = self._evaluations[-1] if self._evaluations else self._train
+        try:
+            return self._record(window, batch, outputs, kwargs)
+        except Exception:
+            window.meter.add_error()
+            self.log_failure()
+            return True
+
+    def _record(self, window: Window, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
+        labels, shifted = _labels(batch, kwargs)
+        if labels is None:
+            return False
+        items = real_items(self._trainer.accelerator) if self._evaluations else None
+        if items == 0:
+            return True
+        notes = batch.notes or _notes_of(batch.inputs)
+        if not self._evaluations:
+            self._watch.see(notes)
+        if notes.problem is not None:
+            logger.debug("[attach] a micro-batch is left out: %s", notes.problem)
+            window.meter.add_error()
+            window.count_samples(notes.coverage(items))
+            return True
+        types = batch.types if batch.types is not None else self._type(labels, notes)
+        if items is not None:
+            labels = without_repeats(labels, notes, items)
+        if shifted:
+            types = nn.functional.pad(types, (0, 1), value=IGNORE)[..., 1:]
+        tally_outputs(
+            window.meter,
+            outputs,
+            labels=labels,
+            types=types,
+            cu_seqlens=None if shifted else notes.cu_seqlens,
+            shifted=shifted,
+            logits_to_keep=kwargs.get("logits_to_keep"),
+        )
+        window.count_samples(notes.coverage(items))
+        self._leaks.see(kwargs, notes.packed)
+        return True
+
+    def _type(self, labels: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
+        """Types from labels alone, one copy of them to the host. Nothing tells these documents' data sets, so the
+        filter takes them for `default`."""
+        self.typed_in_hook += 1
+        rows = np.atleast_2d(integers(labels, "attach", "labels"))
+        bounds = document_boundaries({"labels": rows}) if notes.cu_seqlens is None else notes.cu_seqlens
+        spans = supervised_spans(rows.reshape(-1), bounds)
+        notes.samples = [self._samples.note({}) for _ in spans]
+        notes.items = np.bincount([begin // rows.shape[1] for begin, _ in spans], minlength=len(rows)).tolist()
+        notes.packed = is_packed(rows, bounds)
+        types, notes.item_ends = type_batch(self._samples, rows, bounds, notes.samples, notes.items)
+        typed: torch.Tensor = like(labels, types.reshape(labels.shape))
+        return typed
+
+
+def _notes_of(inputs: Mapping[str, Any]) -> BatchNotes:
+    """For batches whose collator was not ours, or whose notes did not survive the way: boundaries from the inputs, on
+    the host."""
+    notes = BatchNotes()
+    try:
+        notes.cu_seqlens = document_boundaries(inputs)
+    except ValueError as error:
+        notes.problem = str(error)
+    return notes
+
+
+def _labels(batch: MicroBatch, kwargs: dict[str, Any]) -> tuple[torch.Tensor | None, bool]:
+    """The labels that the logits are scored against, and whether they are shifted already."""
+    for given in (kwargs.get("shift_labels"), batch.shift_labels):
+        if given is not None:
+            return given, True
+    given = kwargs.get("labels")
+    return (batch.labels if given is None else given), False

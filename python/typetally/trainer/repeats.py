@@ -1,0 +1,33 @@
+"""Which data set items of an evaluation batch are repeats that only even out the ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from typetally.notes import BatchNotes
+from typetally.placement import IGNORE_INDEX
+
+
+def real_items(accelerator: Any) -> int | None:
+    """How many leading items of this rank's current batch are the data set's own; None: all of them.
+
+    The last round of batches, over all ranks in order, holds `remainder` real items (0: all are), then repeats.
+    """
+    state = accelerator.gradient_state
+    if not state.in_dataloader or not state.end_of_dataloader or state.remainder <= 0:
+        return None
+    per_rank = state.active_dataloader.total_batch_size // accelerator.num_processes
+    return int(min(per_rank, max(0, state.remainder - accelerator.process_index * per_rank)))
+
+
+def without_repeats(labels: torch.Tensor, notes: BatchNotes, items: int) -> torch.Tensor:
+    """`labels` [B, T] with everything after the first `items` data set items ignored. Without notes a row counts as an
+    item, which holds for padded batches."""
+    ends = notes.item_ends or [(row + 1) * labels.shape[-1] for row in range(labels.numel() // labels.shape[-1])]
+    if items >= len(ends):
+        return labels
+    kept = labels.clone()
+    kept.view(-1)[ends[items - 1] if items else 0 :] = IGNORE_INDEX
+    return kept

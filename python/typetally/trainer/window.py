@@ -1,0 +1,47 @@
+"""What is accumulated between two log lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from typetally.meter import TokenTypeMeter
+from typetally.notes import COVERAGE_SIZE, Coverage
+from typetally.trainer.distributed import sum_over_ranks
+
+if TYPE_CHECKING:
+    from typetally.config import TokenTypeMetricsConfig
+
+
+class Window:
+    """The sums of some micro-batches and what became of their samples, on this rank."""
+
+    def __init__(self, config: TokenTypeMetricsConfig) -> None:
+        self._config = config
+        self.meter = TokenTypeMeter(config)
+        self.coverage = Coverage()
+
+    def count_samples(self, coverage: Coverage) -> None:
+        self.coverage.add(coverage)
+        self.meter.add_skipped(coverage.skipped_samples)
+
+    def close(self, accelerator: Any) -> tuple[dict[str, float], Coverage]:
+        """The metrics and the coverage over all ranks. Every rank has to call this; it is one reduction of one flat
+        vector, whose length depends on nothing that a rank has seen."""
+        sums = torch.as_tensor(self.meter.flat(), dtype=torch.float64)
+        counts = torch.from_numpy(self.coverage.to_flat()).to(sums.device)
+        total = sum_over_ranks(torch.cat([sums, counts]), accelerator)
+        metrics = TokenTypeMeter.from_flat(total[:-COVERAGE_SIZE].numpy(), self._config).compute()
+        return metrics, Coverage.from_flat(np.asarray(total[-COVERAGE_SIZE:]))
+
+
+def add_to_line(line: dict[str, Any], metrics: dict[str, float], prefix: str) -> None:
+    """Adds metrics to a trainer's log line. A key that is there stays: ours is then `token_loss` for `loss` and
+    `typetally_<key>` for others."""
+    for key, value in metrics.items():
+        name = prefix + key
+        if name in line:
+            name = prefix + ("token_loss" if key == "loss" else f"typetally_{key}")
+        line[name] = value
