@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 prefix=$PWD/build/install
 rm -rf "$prefix" build/install-test
-cmake --install build/dev --prefix "$prefix" --component development >/dev/null
+cmake --install build/dev --prefix "$prefix" >/dev/null
 cmake -S tests/install -B build/install-test -G Ninja --log-level=WARNING "-DCMAKE_PREFIX_PATH=$prefix" >/dev/null
 cmake --build build/install-test
 ctest --test-dir build/install-test --output-on-failure

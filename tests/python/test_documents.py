@@ -27,7 +27,7 @@ def install_tree(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (root / "build/dev/cmake_install.cmake").exists():
         pytest.skip("there is no dev build: `make test-cpp` first")
     prefix = tmp_path_factory.mktemp("install")
-    command = ["cmake", "--install", "build/dev", "--prefix", str(prefix), "--component", "development"]
+    command = ["cmake", "--install", "build/dev", "--prefix", str(prefix)]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
     return prefix
 
