@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "sample_reader.h"
 #include "tensors.h"
 #include "typetally/base/buffer.h"
 #include "typetally/base/error.h"
@@ -86,16 +87,49 @@ auto read_boundaries(std::int64_t rows, std::int64_t columns, const std::vector<
 }
 
 template <class T>
-auto collate_field(const BatchLayout& layout, const std::vector<HostArray<std::int64_t>>& samples, std::int64_t fill) {
+auto collate_field(const SampleReader& reader, const BatchLayout& layout, const char* name, std::int64_t fill) {
+  return make_rows<T>(layout, [&](T* out) { reader.write(layout, name, fill, out); });
+}
+
+/// One array per document, as long as it.
+auto place(const BatchLayout& layout, const std::vector<HostArray<std::int64_t>>& values, std::int64_t fill) {
   std::vector<SampleView> views;
-  for (const auto& sample : samples) views.push_back({sample.data(), DType::kInt64});
-  return make_rows<T>(layout, [&](T* out) { copy_field(layout, views, fill, out); });
+  for (const auto& one : values) views.push_back({one.data(), DType::kInt64});
+  return make_rows<std::int64_t>(layout, [&](std::int64_t* out) { copy_field(layout, views, fill, out); });
+}
+
+void bind_sample_reader(nb::module_& module) {
+  nb::class_<SampleReader>(module, "SampleReader")
+      .def(nb::init<nb::list, std::string, nb::callable>(), nb::arg("samples"), nb::arg("operation"),
+           nb::arg("convert"))
+      .def("count", &SampleReader::count, nb::arg("name"), nb::arg("required") = false)
+      .def(
+          "layout_packed",
+          [](const SampleReader& reader, const std::vector<std::int64_t>& packs, std::int64_t multiple) {
+            return layout_packed(reader.lengths(), packs, multiple);
+          },
+          nb::arg("packs"), nb::arg("multiple"))
+      .def(
+          "layout_padded",
+          [](const SampleReader& reader, bool left, std::int64_t multiple) {
+            return layout_padded(reader.lengths(), left ? PadSide::kLeft : PadSide::kRight, multiple);
+          },
+          nb::arg("left"), nb::arg("multiple"))
+      .def("int64_field", &collate_field<std::int64_t>, nb::arg("layout"), nb::arg("name"), nb::arg("fill"))
+      .def("int8_field", &collate_field<std::int8_t>, nb::arg("layout"), nb::arg("name"), nb::arg("fill"));
 }
 
 void bind_collate(nb::module_& module) {
   nb::class_<BatchLayout>(module, "BatchLayout")
       .def_ro("rows", &BatchLayout::rows)
       .def_ro("columns", &BatchLayout::columns)
+      .def("lengths",
+           [](const BatchLayout& layout) {
+             std::vector<std::int64_t> lengths;
+             for (const auto& document : layout.documents) lengths.push_back(document.length);
+             return to_numpy(std::move(lengths));
+           })
+      .def("longest", &longest)
       .def("cu_seqlens", [](const BatchLayout& layout) { return to_numpy(cu_seqlens(layout)); })
       .def("position_ids",
            [](const BatchLayout& layout) {
@@ -109,20 +143,7 @@ void bind_collate(nb::module_& module) {
            [](const BatchLayout& layout) {
              return make_rows<std::int64_t>(layout, [&](auto* out) { write_attention_mask(layout, out); });
            })
-      .def("int64_field", &collate_field<std::int64_t>, nb::arg("samples"), nb::arg("fill"))
-      .def("int8_field", &collate_field<std::int8_t>, nb::arg("samples"), nb::arg("fill"));
-  module.def(
-      "layout_padded",
-      [](const HostArray<std::int64_t>& lengths, bool left, std::int64_t multiple) {
-        return layout_padded(to_span(lengths), left ? PadSide::kLeft : PadSide::kRight, multiple);
-      },
-      nb::arg("lengths"), nb::arg("left"), nb::arg("multiple"));
-  module.def(
-      "layout_packed",
-      [](const HostArray<std::int64_t>& lengths, const HostArray<std::int64_t>& packs, std::int64_t multiple) {
-        return layout_packed(to_span(lengths), to_span(packs), multiple);
-      },
-      nb::arg("lengths"), nb::arg("packs"), nb::arg("multiple"));
+      .def("place", &place, nb::arg("values"), nb::arg("fill"));
 }
 
 }  // namespace
@@ -132,6 +153,7 @@ void bind_batch(nb::module_& module) {
   module.def("document_boundaries", &read_boundaries, nb::arg("rows"), nb::arg("columns"), nb::arg("kinds"),
              nb::arg("names"), nb::arg("arrays"));
   bind_collate(module);
+  bind_sample_reader(module);
 }
 
 }  // namespace typetally::python

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
-from typetally._tensors import integers, is_torch, to_host
+from typetally._tensors import integers, is_torch, like, to_host
 
 Sample = Mapping[str, Any]
 Batch = dict[str, Any]
@@ -70,20 +71,23 @@ def collate_packed(
     """
     if fields not in _FIELDS:
         raise ValueError(f"[collate_packed] expected fields as one of {tuple(_FIELDS)}, got {fields!r}")
-    packs = [[s] if isinstance(s, Mapping) else list(s) for s in samples]
-    if samples and isinstance(samples[0], Mapping):
-        packs = [[sample for pack in packs for sample in pack]]
-    reader = _Reader("collate_packed", [s for pack in packs for s in pack], drop_hidden=True)
-    sizes = np.array([len(pack) for pack in packs], np.int64)
-    layout = _core.layout_packed(reader.lengths, sizes, _multiple("collate_packed", multiple_of))
-    batch = reader.token_fields(layout, pad_token_id)
+    nested = len(samples) > 0 and not isinstance(samples[0], Mapping)
+    packs = cast(Sequence[Sequence[Sample]], samples if nested else [samples])
+    flat = _checked([sample for pack in packs for sample in pack], "collate_packed")
+    reader = _reader(flat, "collate_packed")
+    if reader.count("attention_mask"):
+        flat = [_visible(sample, s) for s, sample in enumerate(flat)]
+        reader = _reader(flat, "collate_packed")
+    layout = reader.layout_packed([len(pack) for pack in packs], _multiple("collate_packed", multiple_of))
+    batch = _token_fields(reader, layout, pad_token_id)
     cu_seqlens = layout.cu_seqlens()
     if mask_first_label and "labels" in batch:
         batch["labels"].reshape(-1)[cu_seqlens[:-1]] = _IGNORE_INDEX
-    batch |= _FIELDS[fields](layout.position_ids(), reader.mrope(layout), cu_seqlens)
+    mrope = _mrope(reader, layout, flat, "collate_packed")
+    batch |= _FIELDS[fields](layout.position_ids(), mrope, cu_seqlens, layout.longest())
     if seq_idx:
         batch["seq_idx"] = layout.seq_idx()
-    return _finish(batch, reader, return_tensors)
+    return _finish(batch, reader, flat, "collate_packed", return_tensors)
 
 
 def collate_padded(
@@ -103,127 +107,113 @@ def collate_padded(
     """
     if side not in ("left", "right"):
         raise ValueError(f'[collate_padded] expected side as "left" or "right", got {side!r}')
-    reader = _Reader("collate_padded", samples)
-    layout = _core.layout_padded(reader.lengths, side == "left", _multiple("collate_padded", multiple_of))
-    batch = reader.token_fields(layout, pad_token_id)
+    flat = _checked(samples, "collate_padded")
+    reader = _reader(flat, "collate_padded")
+    layout = reader.layout_padded(side == "left", _multiple("collate_padded", multiple_of))
+    batch = _token_fields(reader, layout, pad_token_id)
     mask = layout.attention_mask()
-    if reader.has("attention_mask"):
-        mask *= reader.token_field(layout, "attention_mask", 1)
+    if reader.count("attention_mask"):
+        mask *= reader.int64_field(layout, "attention_mask", 1)
         if "token_types" in batch:
             batch["token_types"][mask == 0] = _IGNORE_TYPE
     batch["attention_mask"] = mask
-    positions = reader.mrope(layout)
+    positions = _mrope(reader, layout, flat, "collate_padded")
     if positions is not None:
         batch["position_ids"] = positions
-    return _finish(batch, reader, return_tensors)
+    return _finish(batch, reader, flat, "collate_padded", return_tensors)
 
 
-class _Reader:
-    """The samples of one call, checked."""
+def _checked(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
+    """The samples as dictionaries."""
+    if not samples:
+        raise ValueError(f"[{operation}] expected samples, got none")
+    for s, sample in enumerate(samples):
+        if type(sample) is not dict and not isinstance(sample, Mapping):
+            raise TypeError(f"[{operation}] expected sample {s} as a mapping, got {type(sample).__name__}")
+    return [sample if type(sample) is dict else dict(sample) for sample in samples]
 
-    def __init__(self, operation: str, samples: Sequence[Sample], drop_hidden: bool = False) -> None:
-        self.operation = operation
-        self.samples = samples
-        if not samples:
-            raise ValueError(f"[{operation}] expected samples, got none")
-        for s, sample in enumerate(samples):
-            if not isinstance(sample, Mapping) or "input_ids" not in sample:
-                got = sorted(sample) if isinstance(sample, Mapping) else type(sample).__name__
-                raise ValueError(f"[{operation}] expected input_ids in sample {s}, got {got}")
-        self._kept: list[NDArray[np.bool_] | None] = [None] * len(samples)
-        self._ids = [self._values(s, "input_ids") for s in range(len(samples))]
-        if drop_hidden:
-            self._kept = [self._visible(s) for s in range(len(samples))]
-            self._ids = [self._keep(s, ids) for s, ids in enumerate(self._ids)]
-        self.lengths = np.array([len(ids) for ids in self._ids], np.int64)
 
-    def has(self, name: str) -> bool:
-        return any(sample.get(name) is not None for sample in self.samples)
+def _reader(samples: list[dict[str, Any]], operation: str) -> _core.SampleReader:
+    return _core.SampleReader(samples, operation, _token_values)
 
-    def token_fields(self, layout: _core.BatchLayout, pad_token_id: int) -> Batch:
-        batch: Batch = {"input_ids": layout.int64_field(self._ids, pad_token_id)}
-        for name, fill in _TOKEN_FIELDS.items():
-            if self.has(name):
-                batch[name] = self.token_field(layout, name, fill)
-        return batch
 
-    def token_field(self, layout: _core.BatchLayout, name: str, fill: int) -> NDArray[Any]:
-        values = [self._field(s, name, fill) for s in range(len(self.samples))]
-        return layout.int8_field(values, fill) if name == "token_types" else layout.int64_field(values, fill)
+def _token_values(value: object, operation: str, what: str) -> NDArray[np.int64]:
+    """What the core does not read by itself: other dtypes, devices, strides, and whatever is wrong."""
+    array: NDArray[np.int64] = integers(value, operation, what)
+    if array.ndim == 2 and len(array) == 1:
+        array = array[0]
+    if array.ndim != 1:
+        raise ValueError(f"[{operation}] expected {what} of shape [tokens], got {list(array.shape)}")
+    return array
 
-    def mrope(self, layout: _core.BatchLayout) -> NDArray[np.int64] | None:
-        """`[3 | 4, B, T]` where a sample has positions by axis; a sample without has its text positions on each."""
-        if not self.has("position_ids"):
-            return None
-        positions = [self._positions(s) for s in range(len(self.samples))]
-        axes = max(len(p) for p in positions)
-        if axes == 1:
-            return None  # text positions, which are made anew
-        rows = []
-        for axis in range(axes):
-            rows.append(layout.int64_field([self._axis(p, axis, axes) for p in positions], 0))
-        return np.stack(rows)
 
-    def _axis(self, positions: NDArray[np.int64], axis: int, axes: int) -> NDArray[np.int64]:
-        if len(positions) == 1:
-            positions = np.broadcast_to(positions, (axes, positions.shape[1]))
-        if len(positions) < axes:  # t, h, w beside samples that bring text positions too
-            positions = np.concatenate([np.arange(positions.shape[1], dtype=np.int64)[None], positions])
-        row: NDArray[np.int64] = np.ascontiguousarray(positions[axis])
-        return row
+def _token_fields(reader: _core.SampleReader, layout: _core.BatchLayout, pad_token_id: int) -> Batch:
+    batch: Batch = {"input_ids": reader.int64_field(layout, "input_ids", pad_token_id)}
+    for name, fill in _TOKEN_FIELDS.items():
+        if reader.count(name, required=name == "labels"):
+            write = reader.int8_field if name == "token_types" else reader.int64_field
+            batch[name] = write(layout, name, fill)
+    return batch
 
-    def _positions(self, s: int) -> NDArray[np.int64]:
-        """`[1 | 3 | 4, T]`"""
-        length = len(self._ids[s])
-        value = self.samples[s].get("position_ids")
-        if value is None:
-            return np.arange(length, dtype=np.int64)[None]
-        array = integers(value, self.operation, f"position_ids of sample {s}")
-        if array.ndim == 1 or (array.ndim == 2 and len(array) == 1):
-            return np.arange(length, dtype=np.int64)[None]
-        if array.ndim == 3 and array.shape[1] == 1:
-            array = array[:, 0]
-        if array.ndim != 2 or len(array) not in (3, 4):
-            shape = list(np.shape(value))
-            raise ValueError(
-                f"[{self.operation}] expected position_ids of sample {s} of shape [3 or 4, tokens], got {shape}"
-            )
-        return np.stack([self._keep(s, self._checked(s, "position_ids", row)) for row in array])
 
-    def _values(self, s: int, name: str) -> NDArray[np.int64]:
-        array: NDArray[np.int64] = integers(self.samples[s][name], self.operation, f"{name} of sample {s}")
-        if array.ndim == 2 and len(array) == 1:
-            array = array[0]
-        if array.ndim != 1:
-            raise ValueError(
-                f"[{self.operation}] expected {name} of sample {s} of shape [tokens], got {list(array.shape)}"
-            )
-        return array
+def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
+    """The sample without the tokens that its own attention mask hides."""
+    mask = sample.get("attention_mask")
+    if mask is None:
+        return sample
+    shown = _token_values(mask, "collate_packed", f"attention_mask of sample {s}") != 0
+    if shown.all():
+        return {name: value for name, value in sample.items() if name != "attention_mask"}
+    result = {name: sample[name] for name in _CONCATENATED if name in sample}
+    for name in ("input_ids", *_TOKEN_FIELDS, "position_ids"):
+        if sample.get(name) is None:
+            continue
+        values = integers(sample[name], "collate_packed", f"{name} of sample {s}")
+        if values.shape[-1:] != shown.shape:
+            expected = f"{name} of sample {s} as long as its attention_mask ({len(shown)})"
+            raise ValueError(f"[collate_packed] expected {expected}, got {list(values.shape)}")
+        result[name] = like(sample[name], values[..., shown])
+    return result
 
-    def _field(self, s: int, name: str, fill: int) -> NDArray[np.int64]:
-        if self.samples[s].get(name) is None:
-            if name == "labels":
-                raise ValueError(f"[{self.operation}] expected labels in every sample, got none in sample {s}")
-            return np.full(len(self._ids[s]), fill, np.int64)
-        return self._keep(s, self._checked(s, name, self._values(s, name)))
 
-    def _checked(self, s: int, name: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        kept = self._kept[s]
-        length = len(self._ids[s]) if kept is None else len(kept)
-        if len(values) != length:
-            expected = f"{name} of sample {s} as long as its input_ids ({length})"
-            raise ValueError(f"[{self.operation}] expected {expected}, got {len(values)}")
-        return values
+def _mrope(
+    reader: _core.SampleReader, layout: _core.BatchLayout, samples: list[dict[str, Any]], operation: str
+) -> NDArray[np.int64] | None:
+    """`[3 | 4, B, T]` where a sample has positions by axis; a sample without has its text positions on each."""
+    if not reader.count("position_ids"):
+        return None
+    lengths = layout.lengths()
+    positions = [_positions(sample, s, int(lengths[s]), operation) for s, sample in enumerate(samples)]
+    axes = max(len(p) for p in positions)
+    if axes == 1:
+        return None  # text positions, which are made anew
+    rows = [layout.place([_axis(p, axis, axes) for p in positions], 0) for axis in range(axes)]
+    return np.stack(rows)
 
-    def _visible(self, s: int) -> NDArray[np.bool_] | None:
-        if self.samples[s].get("attention_mask") is None:
-            return None
-        visible = self._checked(s, "attention_mask", self._values(s, "attention_mask")) != 0
-        return None if visible.all() else visible
 
-    def _keep(self, s: int, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        kept = self._kept[s]
-        return values if kept is None else values[kept]
+def _positions(sample: dict[str, Any], s: int, length: int, operation: str) -> NDArray[np.int64]:
+    """`[1 | 3 | 4, T]`"""
+    text = np.arange(length, dtype=np.int64)[None]
+    if sample.get("position_ids") is None:
+        return text
+    array: NDArray[np.int64] = integers(sample["position_ids"], operation, f"position_ids of sample {s}")
+    if array.ndim == 3 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape in ((length,), (1, length)):
+        return text
+    if array.shape not in ((3, length), (4, length)):
+        expected = f"position_ids of sample {s} of shape [3 or 4, {length}]"
+        raise ValueError(f"[{operation}] expected {expected}, got {list(array.shape)}")
+    return array
+
+
+def _axis(positions: NDArray[np.int64], axis: int, axes: int) -> NDArray[np.int64]:
+    if len(positions) == 1:
+        positions = np.broadcast_to(positions, (axes, positions.shape[1]))
+    if len(positions) < axes:  # t, h, w beside samples that bring text positions too
+        positions = np.concatenate([np.arange(positions.shape[1], dtype=np.int64)[None], positions])
+    row: NDArray[np.int64] = np.ascontiguousarray(positions[axis])
+    return row
 
 
 def _multiple(operation: str, multiple_of: int) -> int:
@@ -232,8 +222,7 @@ def _multiple(operation: str, multiple_of: int) -> int:
     return multiple_of
 
 
-def _transformers(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any]) -> Batch:
-    longest = int(np.diff(cu_seqlens).max(initial=0))
+def _transformers(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
     return {
         "position_ids": text if mrope is None else np.concatenate([text[None], mrope[-3:]]),
         "cu_seq_lens_q": cu_seqlens,
@@ -243,13 +232,12 @@ def _transformers(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: ND
     }
 
 
-def _swift(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any]) -> Batch:
-    batch = _transformers(text, mrope, cu_seqlens)
+def _swift(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
+    batch = _transformers(text, mrope, cu_seqlens, longest)
     return batch if mrope is None else batch | {"text_position_ids": text}
 
 
-def _megatron(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any]) -> Batch:
-    longest = int(np.diff(cu_seqlens).max(initial=0))
+def _megatron(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
     return {
         "position_ids": text if mrope is None else mrope[-3:],
         "cu_seqlens_q": cu_seqlens,
@@ -263,13 +251,19 @@ def _megatron(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArra
 _FIELDS = {"transformers": _transformers, "swift": _swift, "megatron": _megatron}
 
 
-def _finish(batch: Batch, reader: _Reader, return_tensors: str | None) -> Batch:
+def _finish(
+    batch: Batch,
+    reader: _core.SampleReader,
+    samples: list[dict[str, Any]],
+    operation: str,
+    return_tensors: str | None,
+) -> Batch:
     """Adds the pictures, and turns arrays into what the caller wants."""
-    torch_wanted = _wants_torch(reader, return_tensors)
+    torch_wanted = _wants_torch(samples[0]["input_ids"], operation, return_tensors)
     for name in _CONCATENATED:
-        values = [sample[name] for sample in reader.samples if sample.get(name) is not None]
-        if values:
-            batch[name] = _concatenated(values, reader.operation, name, torch_wanted)
+        if reader.count(name):
+            values = [sample[name] for sample in samples if sample.get(name) is not None]
+            batch[name] = _concatenated(values, operation, name, torch_wanted)
     if not torch_wanted:
         return batch
     import torch
@@ -277,13 +271,17 @@ def _finish(batch: Batch, reader: _Reader, return_tensors: str | None) -> Batch:
     return {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
 
 
-def _wants_torch(reader: _Reader, return_tensors: str | None) -> bool:
-    if return_tensors not in (None, "pt", "np"):
-        raise ValueError(f'[{reader.operation}] expected return_tensors as "pt" or "np", got {return_tensors!r}')
-    ids = reader.samples[0]["input_ids"]
-    if return_tensors is not None:
-        return return_tensors == "pt"
-    return is_torch(ids) or (not isinstance(ids, np.ndarray) and importlib.util.find_spec("torch") is not None)
+def _wants_torch(ids: object, operation: str, return_tensors: str | None) -> bool:
+    if return_tensors is None:
+        return is_torch(ids) or (not isinstance(ids, np.ndarray) and _torch_is_installed())
+    if return_tensors not in ("pt", "np"):
+        raise ValueError(f'[{operation}] expected return_tensors as "pt" or "np", got {return_tensors!r}')
+    return return_tensors == "pt"
+
+
+@functools.cache
+def _torch_is_installed() -> bool:
+    return importlib.util.find_spec("torch") is not None
 
 
 def _concatenated(values: list[Any], operation: str, name: str, torch_wanted: bool) -> Any:

@@ -143,4 +143,11 @@ std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout) {
   return ends;
 }
 
+std::int64_t longest(const BatchLayout& layout) {
+  std::int64_t most = 0;
+  for_each_stretch(
+      layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t) { most = std::max(most, end - begin); });
+  return most;
+}
+
 }  // namespace typetally

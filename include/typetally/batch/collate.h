@@ -53,4 +53,7 @@ void write_attention_mask(const BatchLayout& layout, std::int64_t* out);
 /// document, an empty document does not. Throws std::invalid_argument beyond 2^31 - 1 positions.
 std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout);
 
+/// Tokens of the longest document, stretches of padding included.
+std::int64_t longest(const BatchLayout& layout);
+
 }  // namespace typetally
