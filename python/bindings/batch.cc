@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "recycled.h"
 #include "sample_reader.h"
 #include "tensors.h"
 #include "typetally/base/buffer.h"
@@ -25,11 +26,21 @@ namespace {
 /// A NumPy array that owns what `write` fills in.
 template <class T, class Write>
 nb::ndarray<nb::numpy, T, nb::ndim<2>> make_rows(const BatchLayout& layout, Write write) {
-  auto* values = new Buffer<T>(static_cast<std::size_t>(layout.rows * layout.columns));
-  nb::capsule owner(values, [](void* p) noexcept { delete static_cast<Buffer<T>*>(p); });
-  write(values->data());
+  struct Block {
+    std::size_t bytes;
+    void* data;
+  };
   const auto rows = static_cast<std::size_t>(layout.rows);
-  return {values->data(), {rows, static_cast<std::size_t>(layout.columns)}, owner};
+  const auto columns = static_cast<std::size_t>(layout.columns);
+  const std::size_t bytes = rows * columns * sizeof(T);
+  auto* block = new Block{bytes, Recycled::take(bytes)};
+  nb::capsule owner(block, [](void* p) noexcept {
+    auto* freed = static_cast<Block*>(p);
+    Recycled::give_back(freed->data, freed->bytes);
+    delete freed;
+  });
+  write(static_cast<T*>(block->data));
+  return {block->data, {rows, columns}, owner};
 }
 
 /// An array of the plan, which it keeps alive.

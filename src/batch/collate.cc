@@ -37,8 +37,10 @@ void for_each_stretch(const BatchLayout& layout, Body body) {
 
 template <class In, class Out>
 void copy_values(const void* from, std::int64_t n, Out* out) {
-  const In* in = static_cast<const In*>(from);
-  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<Out>(in[i]);
+  // Bytes may alias anything, which would keep the loop from being vectorised.
+  const In* __restrict in = static_cast<const In*>(from);
+  Out* __restrict to = out;
+  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(in[i]);
 }
 
 template <class Out>
