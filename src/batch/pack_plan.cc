@@ -1,7 +1,7 @@
 #include "typetally/batch/pack_plan.h"
 
 #include <algorithm>
-#include <limits>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -13,6 +13,7 @@
 #include "batch/lower_bound.h"
 #include "batch/pack_list.h"
 #include "batch/random.h"
+#include "batch/size_scan.h"
 
 namespace typetally {
 namespace {
@@ -37,23 +38,6 @@ void check_call(std::span<const std::int64_t> lengths, std::int64_t capacity, co
   if (!options.weights.empty()) at_least_one("a weight_capacity", options.weight_capacity);
 }
 
-Error refused(std::string subject, std::size_t index, std::string detail) {
-  const auto offset = static_cast<std::int64_t>(index);
-  return {ErrorCode::kMalformed, std::move(subject), offset, detail + " at index " + std::to_string(offset)};
-}
-
-/// Negative values and sums beyond 64 bits.
-std::optional<Error> find_bad_value(const std::string& subject, std::span<const std::int64_t> values) {
-  std::int64_t sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < 0) return refused(subject, i, "expected " + subject + " >= 0, got " + std::to_string(values[i]));
-    if (__builtin_add_overflow(sum, values[i], &sum)) {
-      return refused(subject, i, "expected " + subject + " whose sum fits 64 bits, got " + std::to_string(values[i]));
-    }
-  }
-  return std::nullopt;
-}
-
 /// One call of plan_packs.
 class PackPlanner {
  public:
@@ -64,10 +48,7 @@ class PackPlanner {
   }
 
   Result<PackPlan> run() {
-    find_oversized();
-    if (options_.oversized == Oversized::kError || options_.oversized == Oversized::kTruncate) {
-      if (auto error = find_refused()) return *error;
-    }
+    if (auto error = find_oversized()) return *error;
     set_oversized_apart();
     plan_groups();
     if (auto error = reach_multiple()) return *error;
@@ -78,32 +59,24 @@ class PackPlanner {
   }
 
  private:
-  bool too_heavy(std::size_t i) const {
-    return !options_.weights.empty() && options_.weights[i] > options_.weight_capacity;
-  }
-  bool is_oversized(std::size_t i) const { return lengths_[i] > capacity_ || too_heavy(i); }
-
-  void find_oversized() {
-    for (std::size_t i = 0; i < lengths_.size(); ++i) {
-      if (is_oversized(i)) plan_.oversized_indices.push_back(static_cast<std::int64_t>(i));
+  std::optional<Error> find_oversized() {
+    auto lengths = scan_sizes("lengths", lengths_, capacity_);
+    auto weights = scan_sizes("weights", options_.weights, options_.weight_capacity);
+    if (!lengths || !weights) return lengths ? weights.error() : lengths.error();
+    const bool cannot_cut = options_.oversized == Oversized::kError || options_.oversized == Oversized::kTruncate;
+    const auto& heavy = weights.value().beyond;
+    if (cannot_cut && !heavy.empty()) {
+      const std::string expected = "weights up to the weight_capacity of " + std::to_string(options_.weight_capacity);
+      return refused_size("weights", heavy[0], expected, options_.weights[static_cast<std::size_t>(heavy[0])]);
     }
-  }
-
-  /// The first sample that the options refuse: any oversized one, or a weight, which nothing can cut.
-  std::optional<Error> find_refused() const {
-    for (const std::int64_t sample : plan_.oversized_indices) {
-      const auto i = static_cast<std::size_t>(sample);
-      if (too_heavy(i)) {
-        return refused("weights", i,
-                       "expected weights up to the weight_capacity of " + std::to_string(options_.weight_capacity) +
-                           ", got " + std::to_string(options_.weights[i]));
-      }
-      if (options_.oversized == Oversized::kError) {
-        return refused("lengths", i,
-                       "expected lengths up to the capacity of " + std::to_string(capacity_) + ", got " +
-                           std::to_string(lengths_[i]));
-      }
+    const auto& long_ones = lengths.value().beyond;
+    if (options_.oversized == Oversized::kError && !long_ones.empty()) {
+      const std::string expected = "lengths up to the capacity of " + std::to_string(capacity_);
+      return refused_size("lengths", long_ones[0], expected, length(long_ones[0]));
     }
+    tokens_ = lengths.value().sum;
+    std::set_union(long_ones.begin(), long_ones.end(), heavy.begin(), heavy.end(),
+                   std::back_inserter(plan_.oversized_indices));
     return std::nullopt;
   }
 
@@ -159,7 +132,7 @@ class PackPlanner {
       std::vector<LengthCount> by_length;
       std::size_t first = 0;
       for (const std::uint32_t run : sorted.runs) {
-        by_length.push_back({planned_length(sorted.order[first]), run});
+        by_length.push_back({std::min(length(sorted.order[first]), capacity_), run});
         first += run;
       }
       claim_bound(by_length);
@@ -177,9 +150,7 @@ class PackPlanner {
     }
   }
 
-  std::int64_t planned_length(std::int64_t sample) const {
-    return std::min(lengths_[static_cast<std::size_t>(sample)], capacity_);
-  }
+  std::int64_t length(std::int64_t sample) const { return lengths_[static_cast<std::size_t>(sample)]; }
 
   void claim_bound(std::span<const LengthCount> by_length) {
     std::int64_t samples = 0;
@@ -198,26 +169,32 @@ class PackPlanner {
     }
     if (options_.seed) packs_.shuffle(random_);
     if (drop) {
-      packs_.drop_last(excess, plan_.dropped_indices);
+      packs_.drop_last(excess, dropped_last_);
+      plan_.dropped_indices.insert(plan_.dropped_indices.end(), dropped_last_.begin(), dropped_last_.end());
       std::sort(plan_.dropped_indices.begin(), plan_.dropped_indices.end());
     }
     return std::nullopt;
   }
 
+  /// Starts from the sum of all lengths and takes away what stands alone, was dropped or cut: a second walk over the
+  /// planned samples would read their lengths in no order.
   void measure() {
-    std::int64_t tokens = 0;
-    std::int64_t alone = 0;
     const bool set_apart = options_.oversized == Oversized::kAlone;
-    for (const std::int64_t sample : packs_.indices) {
-      const bool counts = !set_apart || !is_oversized(static_cast<std::size_t>(sample));
-      tokens += counts ? planned_length(sample) : 0;
-      alone += counts ? 0 : 1;
+    const bool cut = options_.oversized == Oversized::kTruncate;
+    const auto& oversized = plan_.oversized_indices;
+    std::int64_t alone = set_apart ? std::ssize(oversized) : 0;
+    for (const std::int64_t sample : oversized) tokens_ -= cut ? length(sample) - capacity_ : length(sample);
+    for (const std::int64_t sample : dropped_last_) {
+      if (set_apart && std::binary_search(oversized.begin(), oversized.end(), sample)) {
+        --alone;
+      } else {
+        tokens_ -= std::min(length(sample), capacity_);
+      }
     }
     plan_.packs = packs_.size() - alone;
-    if (plan_.packs > 0) {
-      plan_.efficiency =
-          static_cast<double>(tokens) / (static_cast<double>(plan_.packs) * static_cast<double>(capacity_));
-    }
+    if (plan_.packs == 0) return;
+    plan_.efficiency =
+        static_cast<double>(tokens_) / (static_cast<double>(plan_.packs) * static_cast<double>(capacity_));
   }
 
   std::span<const std::int64_t> lengths_;
@@ -226,6 +203,8 @@ class PackPlanner {
   std::uint32_t max_samples_ = kNoLimit;
   Random random_;
   PackList packs_;
+  std::int64_t tokens_ = 0;
+  Buffer<std::int64_t> dropped_last_;
   PackPlan plan_;
 };
 
@@ -233,8 +212,6 @@ class PackPlanner {
 
 Result<PackPlan> plan_packs(std::span<const std::int64_t> lengths, std::int64_t capacity, const PackOptions& options) {
   check_call(lengths, capacity, options);
-  if (auto error = find_bad_value("lengths", lengths)) return *error;
-  if (auto error = find_bad_value("weights", options.weights)) return *error;
   return PackPlanner(lengths, capacity, options).run();
 }
 

@@ -177,6 +177,8 @@ RC_GTEST_PROP(PackPlan, OptionsHold, ()) {
   const Packs packs = packs_of(plan);
   RC_ASSERT(std::ssize(packs) % options.multiple_of == 0);
   std::multiset<std::int64_t> seen(plan.dropped_indices.begin(), plan.dropped_indices.end());
+  std::int64_t counted = 0;
+  std::int64_t counted_tokens = 0;
   for (const auto& pack : packs) {
     RC_ASSERT(!pack.empty());
     seen.insert(pack.begin(), pack.end());
@@ -191,7 +193,13 @@ RC_GTEST_PROP(PackPlan, OptionsHold, ()) {
     }
     RC_ASSERT(pack.size() == 1 || (tokens <= one.capacity && weight <= 8));
     RC_ASSERT(options.max_samples == 0 || std::ssize(pack) <= options.max_samples);
+    if (tokens > one.capacity || weight > 8) continue;
+    ++counted;
+    counted_tokens += tokens;
   }
+  RC_ASSERT(plan.packs == counted);
+  const auto room = static_cast<double>(counted * one.capacity);
+  RC_ASSERT(plan.efficiency == (counted == 0 ? 1.0 : static_cast<double>(counted_tokens) / room));
   RC_ASSERT(seen.size() == n);
   RC_ASSERT(std::set(seen.begin(), seen.end()).size() == n);
 }
