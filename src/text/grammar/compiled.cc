@@ -154,6 +154,14 @@ bool Compiled::knows(const Tag& tag) const {
   });
 }
 
+bool Compiled::closes_numbers(const Tag& tag) const {
+  return std::ranges::any_of(grammar.delimiters, [&](const Delimiter& delimiter) {
+    if (delimiter.role != TokenType::kCoord) return false;
+    if (is_element(delimiter.open)) return tag.closing && tag.name == element_name(delimiter.open);
+    return tag.name == delimiter.close;
+  });
+}
+
 Result<Compiled> compile(Grammar grammar, const std::optional<KeySets>& keys) {
   for (const auto check : {check_names, check_delimiters, check_numbers_and_words}) {
     if (auto error = check(grammar)) return *std::move(error);

@@ -42,6 +42,7 @@ struct Compiled {
 
   TagRole role(const Tag& tag) const;  ///< of what follows an opening tag; kUnknown for tags of no delimiter
   bool knows(const Tag& tag) const;    ///< as an opening or a closing one
+  bool closes_numbers(const Tag& tag) const;
 };
 
 /// Error::subject names the field that is wrong.

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 
+#include "text/grammar/attribute_reader.h"
+#include "text/grammar/bracket_reader.h"
+#include "text/grammar/command.h"
 #include "text/grammar/json_reader.h"
 #include "text/grammar/lexing.h"
 
 namespace typetally::marking {
 namespace {
 
-// How clearly a structure of one table begins at one place. Numbers in brackets, and lists without keys, are weak:
-// running text has them too.
-enum class Evidence : std::uint8_t { kNone, kWeak, kStrong };
+// How clearly a structure of one table begins at one place. Numbers in brackets and labels are weak, since running text
+// has them too; a list without keys is JSON only where it is nothing else.
+enum class Evidence : std::uint8_t { kNone, kFaint, kWeak, kStrong };
 
 /// What one table makes of a text, from left to right.
 class Witness {
@@ -21,9 +24,13 @@ class Witness {
   bool undecided() const { return undecided_; }
 
   Evidence look(std::size_t at, const Tag& tag) {
+    if (table_.calls && (at == 0 || text_[at - 1] == '\n')) {
+      if (const Evidence evidence = look_at_line(at); evidence != Evidence::kNone) return evidence;
+    }
     if (at < resume_ || !table_.triggers[static_cast<unsigned char>(text_[at])]) return Evidence::kNone;
     if (text_[at] == '<') return look_at_angle(at, tag);
     if (table_.json && (text_[at] == '{' || text_[at] == '[')) return look_at_json(at);
+    if (table_.brackets && (text_[at] == '(' || text_[at] == '[')) return look_at_brackets(at);
     return Evidence::kNone;
   }
 
@@ -31,7 +38,25 @@ class Witness {
   Evidence look_at_angle(std::size_t at, const Tag& tag) const {
     if (!table_.tags) return Evidence::kNone;
     const bool is_atom = match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kWhole;
-    return is_atom || (tag && table_.knows(tag)) ? Evidence::kStrong : Evidence::kNone;
+    const bool is_known = (tag && table_.knows(tag)) || element_name_end(table_, text_, at) != 0;
+    return is_atom || is_known ? Evidence::kStrong : Evidence::kNone;
+  }
+
+  Evidence look_at_line(std::size_t at) {
+    const std::size_t begin = skip_blanks(text_, at);
+    const std::size_t label = label_end(table_, text_, begin);
+    const Command command = match_command(table_, text_, label == 0 ? begin : skip_blanks(text_, label));
+    undecided_ = undecided_ || command.is_cut;
+    const bool is_command = command.kind != Command::Kind::kNone;
+    if (is_command && (command.is_known || label != 0)) return Evidence::kStrong;
+    return label == 0 ? Evidence::kNone : Evidence::kWeak;
+  }
+
+  Evidence look_at_brackets(std::size_t at) {
+    const Boxes boxes = match_boxes(text_, at, table_.grammar.counts);
+    undecided_ = undecided_ || boxes.box.is_cut;
+    resume_ = boxes.first + 1;
+    return boxes.box ? Evidence::kWeak : Evidence::kNone;
   }
 
   Evidence look_at_json(std::size_t at) {
@@ -40,7 +65,7 @@ class Witness {
     resume_ = std::max(start.resume, at + 1);
     if (!start.begins || !has_required_atom()) return Evidence::kNone;
     if (start.has_keys) return Evidence::kStrong;
-    return begins_answer(at) ? Evidence::kWeak : Evidence::kNone;
+    return begins_answer(at) ? Evidence::kFaint : Evidence::kNone;
   }
 
   // Of the grammars of JSON, one that names coordinate tokens stands for the answers that hold them.
@@ -70,7 +95,8 @@ const Compiled* detect(std::string_view text, const std::vector<std::shared_ptr<
                        bool& undecided) {
   std::vector<Witness> witnesses;
   for (const auto& table : tables) witnesses.emplace_back(*table, text);
-  const Compiled* weak = nullptr;
+  const Compiled* best = nullptr;
+  Evidence most = Evidence::kNone;
   undecided = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const Tag tag = text[at] == '<' ? match_tag(text, at) : Tag{};
@@ -80,11 +106,14 @@ const Compiled* detect(std::string_view text, const std::vector<std::shared_ptr<
         undecided = witness.undecided();
         return &witness.table();
       }
-      if (evidence == Evidence::kWeak && weak == nullptr) weak = &witness.table();
+      if (evidence > most) {
+        most = evidence;
+        best = &witness.table();
+      }
     }
   }
   undecided = true;
-  return weak;
+  return best;
 }
 
 }  // namespace typetally::marking

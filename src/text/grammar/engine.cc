@@ -1,6 +1,10 @@
 #include "text/grammar/engine.h"
 
+#include "text/grammar/attribute_reader.h"
+#include "text/grammar/bracket_reader.h"
+#include "text/grammar/call_reader.h"
 #include "text/grammar/json_reader.h"
+#include "text/grammar/number_reader.h"
 
 namespace typetally::marking {
 namespace {
@@ -12,7 +16,7 @@ bool is_info(char c) { return is_name(c) || c == '-' || c == '+' || c == '.' || 
 }  // namespace
 
 void Engine::run() {
-  std::size_t from = 0;
+  std::size_t from = table_.calls ? visit_line(0) : 0;
   while ((from = next_trigger(from)) < scan_.size()) from = visit(from);
   scan_.undecided(scan_.at());
   if (scan_.at() == 0) stretch_ = Stretch::kAlone;
@@ -36,7 +40,9 @@ std::size_t Engine::visit(std::size_t at) {
     return visit_special(at, static_cast<std::size_t>(special.end));
   }
   if (c == '`') return visit_fence(at);
+  if (c == '\n') return visit_line(at + 1);
   if (table_.json && (c == '{' || c == '[')) return visit_json(at);
+  if (table_.brackets && (c == '(' || c == '[')) return visit_brackets(at);
   return at + 1;
 }
 
@@ -59,7 +65,14 @@ std::size_t Engine::visit_angle(std::size_t at) {
     scan_.put(atom.end, TokenType::kCoord);
     return atom.end;
   }
+  if (const std::size_t name = element_name_end(table_, text_, at); name != 0) return visit_element(at, name);
   if (const Tag tag = match_tag(text_, at)) return visit_tag(at, tag);
+  if (atom.kind == AtomMatch::Kind::kBroken && is_broken_token(at, atom.end)) {
+    if (atom.end == scan_.size()) scan_.undecided(scan_.at());
+    end_stretch(at);
+    scan_.put_unparsed(atom.end);
+    return atom.end;
+  }
   if (is_cut_tag(text_, at)) {
     scan_.undecided(scan_.at());
     const bool shows = at + 1 < scan_.size() && (table_.tags || peek(text_, at + 1) == '|');
@@ -71,7 +84,32 @@ std::size_t Engine::visit_angle(std::size_t at) {
 std::size_t Engine::visit_tag(std::size_t at, const Tag& tag) {
   end_stretch(at);
   scan_.put(tag.end, TokenType::kFormat);
-  return tag.end;
+  begin_body(table_.role(tag));
+  return scan_.at();
+}
+
+// An element whose attributes say where something is describes it in its body.
+std::size_t Engine::visit_element(std::size_t at, std::size_t name_end) {
+  const Tag tag{.end = name_end, .name = text_.substr(at + 1, name_end - at - 1), .attributes = name_end};
+  if (name_end == scan_.size()) scan_.undecided(scan_.at());
+  end_stretch(at);
+  scan_.put(name_end, TokenType::kFormat);
+  AttributeReader attributes(table_, scan_);
+  attributes.read();
+  if (!attributes.closes_itself()) begin_body(attributes.has_known() ? TagRole::kDescription : table_.role(tag));
+  return scan_.at();
+}
+
+void Engine::begin_body(TagRole role) {
+  if (role == TagRole::kDescription) stretch_ = Stretch::kDescription;
+  if (role == TagRole::kNumbers) read_numbers(table_, scan_);
+}
+
+// `<` before digits is a sign of prose ("x <5 mm") unless another token, a bar or the text's end follows.
+bool Engine::is_broken_token(std::size_t at, std::size_t end) const {
+  const bool has_word = !is_digit(peek(text_, at + 1));
+  const char next = peek(text_, end);
+  return has_word || end == text_.size() || text_[end - 1] == '>' || text_[end - 1] == '|' || next == '<';
 }
 
 std::size_t Engine::visit_fence(std::size_t at) {
@@ -99,6 +137,46 @@ std::size_t Engine::visit_json(std::size_t at) {
   end_stretch(at);
   JsonReader(table_, scan_).read();
   return scan_.at();
+}
+
+std::size_t Engine::visit_brackets(std::size_t at) {
+  const Boxes boxes = match_boxes(text_, at, table_.grammar.counts);
+  if (boxes.box.is_cut) scan_.undecided(scan_.at());
+  if (!boxes.box) return boxes.first + 1;
+  end_stretch(at);
+  read_boxes(scan_, table_.grammar.counts);
+  return scan_.at();
+}
+
+// Labels and commands, which stand at the start of a line (kCalls).
+std::size_t Engine::visit_line(std::size_t at) {
+  const std::size_t begin = skip_blanks(text_, at);
+  const std::size_t label = label_end(table_, text_, begin);
+  if (label == 0) {
+    if (skip_name(text_, begin) == scan_.size()) scan_.undecided(scan_.at());
+    return visit_command(begin);
+  }
+  end_stretch(begin);
+  scan_.put(label, TokenType::kFormat);
+  return visit_command(skip_blanks(text_, label));
+}
+
+// Calls may follow each other on a line.
+std::size_t Engine::visit_command(std::size_t at) {
+  while (true) {
+    const Command command = match_command(table_, text_, at);
+    if (command.is_cut) scan_.undecided(scan_.at());
+    if (command.kind == Command::Kind::kNone) return at;
+    end_stretch(at);
+    scan_.put(command.end, TokenType::kFormat);
+    if (command.kind == Command::Kind::kVerb) {
+      read_operand(table_, scan_, command);
+      return scan_.at();
+    }
+    CallReader(table_, scan_, command).read();
+    at = skip_blanks(text_, scan_.at());
+    if (peek(text_, at) == ';' || peek(text_, at) == ',') at = skip_blanks(text_, at + 1);
+  }
 }
 
 }  // namespace typetally::marking

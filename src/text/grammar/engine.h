@@ -21,10 +21,14 @@ class Engine {
   std::size_t visit_angle(std::size_t at);
   std::size_t visit_special(std::size_t at, std::size_t end);
   std::size_t visit_tag(std::size_t at, const Tag& tag);
+  std::size_t visit_element(std::size_t at, std::size_t name_end);
+  void begin_body(TagRole role);
+  bool is_broken_token(std::size_t at, std::size_t end) const;
   std::size_t visit_fence(std::size_t at);
   std::size_t visit_json(std::size_t at);
   std::size_t visit_brackets(std::size_t at);
   std::size_t visit_line(std::size_t at);
+  std::size_t visit_command(std::size_t at);
   void end_stretch(std::size_t end);
 
   const Compiled& table_;

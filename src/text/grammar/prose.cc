@@ -90,6 +90,8 @@ std::size_t trim_back(std::string_view text, std::size_t begin, std::string_view
   return end;
 }
 
+}  // namespace
+
 bool says_something(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint point = decode(text, at);
@@ -98,8 +100,6 @@ bool says_something(std::string_view text) {
   }
   return false;
 }
-
-}  // namespace
 
 void put_stretch(Scan& scan, std::size_t end, Stretch stretch, std::string_view separators) {
   if (stretch == Stretch::kAlone) return scan.put(end, TokenType::kDesc);

@@ -17,4 +17,7 @@ enum class Stretch : std::uint8_t {
 /// Types the stretch from scan.at() to `end`: outer spaces (and `separators`) are FORMAT.
 void put_stretch(Scan& scan, std::size_t end, Stretch stretch, std::string_view separators);
 
+/// Whether a text holds a letter, digit or emoji. Bytes that are no UTF-8 count as such.
+bool says_something(std::string_view text);
+
 }  // namespace typetally::marking
