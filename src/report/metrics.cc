@@ -17,7 +17,7 @@ class Writer {
       totals();
       for (const TokenType type : kTokenTypes) of_type(std::string(name(type)), tally_.of(type));
     }
-    if (extended_) extended();
+    if (extended_ && total_.count + total_.nonfinite > 0) extended();
     if (tally_.errors > 0) put("typetally_errors", static_cast<double>(tally_.errors));
     return std::move(metrics_);
   }
