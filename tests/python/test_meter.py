@@ -131,9 +131,10 @@ def test_padded_packed_and_merged_agree(seed, lengths):
 
 def test_compute_is_empty_without_targets_but_batches_count():
     logits, labels, types = batch(np.random.default_rng(2), 1, 5, 7, supervised=1)
-    meter = TokenTypeMeter(extended=True)
-    meter.update(logits=logits, labels=np.full_like(labels, -100), token_types=types)
-    assert meter.compute() == {}
+    meter, extended = TokenTypeMeter(), TokenTypeMeter(extended=True)
+    for empty in (meter, extended):
+        empty.update(logits=logits, labels=np.full_like(labels, -100), token_types=types)
+        assert empty.compute() == {}
     meter.update(logits=logits, labels=labels, token_types=None)
     assert meter.compute().keys() == {"loss", "token_acc", "token_count"}
     assert meter.compute()["token_count"] == 2.0
