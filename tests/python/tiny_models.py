@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import Qwen3Config, Qwen3ForCausalLM, TrainingArguments
 
 from typetally.demo.encode import encode, scene_messages
 from typetally.demo.model import build_model, build_processor
 from typetally.demo.shapes import draw_scene
 from typetally.demo.tokenizer import build_tokenizer
+from typetally.typer import TokenTyper
 
 SIDE = 64
+torch.set_num_threads(1)  # more threads only slow models of this size down
+
 PICTURES = ("pixel_values", "image_grid_thw")
 
 
@@ -33,10 +37,28 @@ def vision_model(dtype=torch.float32):
     return _spread(model).to(dtype)
 
 
+@functools.cache
+def _trained_weights():
+    model = vision_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for step in range(30):
+        model(**pack(vision_samples(8, first=8 * (step % 3)))).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.state_dict()
+
+
+def trained_vision_model(dtype=torch.float32):
+    """Right about some tokens and wrong about others."""
+    model = vision_model()
+    model.load_state_dict(_trained_weights())
+    return model.to(dtype)
+
+
 def text_model(dtype=torch.float32):
     tok = tokenizer()
     config = Qwen3Config(
-        vocab_size=len(tok),
+        vocab_size=len(tok) + 8,  # as published models have: ids that no token has
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=1,
@@ -79,6 +101,28 @@ def text_samples(count, first=0):
         answer = tokenizer()(draw_scene(seed).answer + "<|im_end|>\n", add_special_tokens=False)["input_ids"]
         samples.append({"input_ids": prompt + answer, "labels": [-100] * len(prompt) + answer})
     return samples
+
+
+def sample_types(samples):
+    """Each sample's types, by the typer alone."""
+    typer = TokenTyper(tokenizer())
+    return [np.asarray(typer.type_labels(np.asarray(sample["labels"]))) for sample in samples]
+
+
+def arguments(folder, **options):
+    defaults = {
+        "max_steps": 5,
+        "per_device_train_batch_size": 2,
+        "per_device_eval_batch_size": 2,
+        "logging_steps": 2,
+        "learning_rate": 1e-2,
+        "save_strategy": "no",
+        "report_to": [],
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+    }
+    return TrainingArguments(str(folder), **(defaults | options))
 
 
 def pad(samples, side="right"):

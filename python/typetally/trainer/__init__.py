@@ -1,6 +1,7 @@
 """Adapters for trainers. Nothing here imports Torch before it is used."""
 
+from typetally.notes import Coverage
 from typetally.trainer.attach import attach
 from typetally.trainer.mixin import TokenTypeMetricsMixin
 
-__all__ = ["TokenTypeMetricsMixin", "attach"]
+__all__ = ["Coverage", "TokenTypeMetricsMixin", "attach"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -38,22 +39,24 @@ class Handle:
         self._recorder = Recorder(
             trainer, config, SampleTyper(typer, config, route, PAYLOAD_KEY, ""), LeakWatch(module)
         )
-        self._columns = Columns(trainer, typer, config, route, carry_notes=not dispatches(trainer))
-        self._hooks = ForwardHooks(module, self._recorder)
-        self._wraps = Wraps(trainer)
-        self._wraps.wrap("compute_loss", self._compute_loss)
-        self._wraps.wrap("evaluation_loop", self._evaluation_loop)
-        self._wraps.wrap("log", self._log)
         setattr(trainer, ATTRIBUTE, self)
+        self._undo: list[Callable[[], None]] = [lambda: delattr(trainer, ATTRIBUTE)]
+        if config.enabled:
+            self._install(module, typer, config, route)
+
+    def _install(self, module: nn.Module, typer: TokenTyper, config: TokenTypeMetricsConfig, route: Route) -> None:
+        self._columns = Columns(self._trainer, typer, config, route, carry_notes=not dispatches(self._trainer))
+        self._hooks = ForwardHooks(module, self._recorder)
+        wraps = Wraps(self._trainer)
+        wraps.wrap("compute_loss", self._compute_loss)
+        wraps.wrap("evaluation_loop", self._evaluation_loop)
+        wraps.wrap("log", self._log)
+        self._undo += [self._columns.remove, self._hooks.remove, wraps.remove]
 
     def detach(self) -> None:
         """Takes everything off the trainer and its model. A second call does nothing."""
-        if vars(self._trainer).get(ATTRIBUTE) is not self:
-            return
-        delattr(self._trainer, ATTRIBUTE)
-        self._wraps.remove()
-        self._hooks.remove()
-        self._columns.remove()
+        while self._undo:
+            self._undo.pop()()
 
     def coverage(self, mode: str = "train") -> Coverage:
         """Samples seen, typed, and skipped by reason, since this run of train() began ("train") or since attach

@@ -111,6 +111,7 @@ class Recorder:
             window.count_samples(notes.coverage(items))
             return True
         types = batch.types if batch.types is not None else self._type(labels, notes)
+        window.count_samples(notes.coverage(items))
         if items is not None:
             labels = without_repeats(labels, notes, items)
         if shifted:
@@ -124,7 +125,6 @@ class Recorder:
             shifted=shifted,
             logits_to_keep=kwargs.get("logits_to_keep"),
         )
-        window.count_samples(notes.coverage(items))
         self._leaks.see(kwargs, notes.packed)
         return True
 

@@ -1,0 +1,339 @@
+"""attach in real trainings of tiny models: every logged figure against its recomputation from the raw batches."""
+
+import contextlib
+
+import pytest
+import tiny_models as tiny
+import torch
+from trainer_oracle import Spy, assert_metrics, ours, prefixed
+from transformers import Trainer
+
+import typetally as tt
+
+
+def check_log(trainer, spy):
+    """Every line of the log holds the metrics of its window under the right names, and nothing else of ours."""
+    checked = {"train": 0, "eval": 0}
+    last = 0
+    for line in trainer.state.log_history:
+        theirs = {key for key in line if key not in ours(line)}
+        if "eval_loss" in line:
+            expected = spy.oracle(False, line["step"], line["step"] + 1).metrics()
+            assert_metrics(ours(line), prefixed(expected, "eval_", theirs))
+            checked["eval"] += 1
+        else:
+            ended = "train_runtime" in line
+            expected = spy.oracle(True, last, line["step"]).metrics()
+            assert_metrics(ours(line), prefixed(expected, "train_" if ended else "", theirs))
+            last = line["step"]
+            checked["train"] += 1
+    assert checked == {"train": 3, "eval": 3}
+
+
+class TwoForwards(Trainer):
+    """Runs the model once more before the loss's own forward, as trainers with a reference or a metric pass do."""
+
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        with torch.no_grad():
+            model(**inputs)
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+class Mixed(tt.TokenTypeMetricsMixin, Trainer):
+    pass
+
+
+def pack_training_pad_evaluation(rows):
+    return tiny.pad(rows) if rows[0].get("padded") else tiny.pack(rows)
+
+
+def own_loss(outputs, labels, num_items_in_batch=None):
+    logits = outputs.logits[:, :-1].flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten())
+
+
+CASES = {
+    "packed": {},
+    "mixin": {"trainer": Mixed},
+    "accumulated": {"gradient_accumulation_steps": 2},
+    "checkpointing": {"gradient_checkpointing": True},
+    "bf16": {"bf16": True},
+    "label smoothing": {"label_smoothing_factor": 0.1},
+    "own loss": {"compute_loss_func": own_loss},
+    "two forwards": {"trainer": TwoForwards},
+    "loader processes": {"dataloader_num_workers": 2},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_logged_figure_is_that_of_the_raw_batches(case, tmp_path):
+    """Packed training of a Qwen3-VL on samples with and without pictures, padded evaluation every few steps."""
+    options = dict(CASES[case])
+    make, loss = options.pop("trainer", Trainer), options.pop("compute_loss_func", None)
+    samples = tiny.vision_samples(12)
+    held = [{**sample, "padded": True} for sample in tiny.vision_samples(5, first=100)]
+    trainer = make(
+        model=tiny.vision_model(),
+        args=tiny.arguments(tmp_path, eval_strategy="steps", eval_steps=2, **options),
+        train_dataset=samples,
+        eval_dataset=held,
+        data_collator=pack_training_pad_evaluation,
+        processing_class=tiny.processor(),
+        compute_loss_func=loss,
+    )
+    handle = trainer.token_types if make is Mixed else tt.attach(trainer)
+    spy = Spy(trainer, [*samples, *held], tiny.sample_types([*samples, *held]))
+    trainer.train()
+    if make is TwoForwards:
+        spy.seen = spy.seen[::2]
+    check_log(trainer, spy)
+    steps = 5 * options.get("gradient_accumulation_steps", 1)
+    assert handle.coverage() == tt.trainer.Coverage(samples=2 * steps, typed=2 * steps)
+    assert handle.coverage("eval") == tt.trainer.Coverage(samples=15, typed=15)
+    assert handle.typed_in_hook == 0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padded_training_and_packed_evaluation_of_a_text_model(side, tmp_path):
+    samples, held = tiny.text_samples(12), tiny.text_samples(5, first=100)
+    evaluated = {tuple(sample["input_ids"]) for sample in held}
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, eval_strategy="steps", eval_steps=2),
+        train_dataset=samples,
+        eval_dataset=held,
+        data_collator=lambda rows: (
+            tiny.pack(rows) if tuple(rows[0]["input_ids"]) in evaluated else tiny.pad(rows, side)
+        ),
+        processing_class=tiny.tokenizer(),
+    )
+    tt.attach(trainer)
+    spy = Spy(trainer, [*samples, *held], tiny.sample_types([*samples, *held]))
+    trainer.train()
+    check_log(trainer, spy)
+
+
+def test_without_our_collator_types_come_from_the_labels_in_the_hook(tmp_path):
+    """A trainer with loaders of its own never asks for the collator that attach wrapped."""
+
+    class OwnLoaders(Trainer):
+        def get_train_dataloader(self):
+            return torch.utils.data.DataLoader(self.train_dataset, batch_size=2, collate_fn=tiny.pack)
+
+        def get_eval_dataloader(self, eval_dataset=None):
+            return torch.utils.data.DataLoader(self.eval_dataset, batch_size=2, collate_fn=tiny.pad)
+
+    samples, held = tiny.vision_samples(12), tiny.vision_samples(5, first=100)
+    trainer = OwnLoaders(
+        model=tiny.vision_model(),
+        args=tiny.arguments(tmp_path, eval_strategy="steps", eval_steps=2),
+        train_dataset=samples,
+        eval_dataset=held,
+        processing_class=tiny.processor(),
+    )
+    handle = tt.attach(trainer)
+    spy = Spy(trainer, [*samples, *held], tiny.sample_types([*samples, *held]))
+    trainer.train()
+    check_log(trainer, spy)
+    assert handle.typed_in_hook == 5 + 3 * 3
+    assert handle.coverage() == tt.trainer.Coverage(samples=10, typed=10)
+
+
+def test_batches_that_one_process_hands_out_are_typed(tmp_path):
+    """For iterable data sets accelerate concatenates and broadcasts batches, which only tensors survive."""
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(tiny.text_samples(12))
+
+    samples = tiny.text_samples(12)
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, eval_strategy="steps", eval_steps=2),
+        train_dataset=Stream(),
+        eval_dataset=samples[:3],
+        data_collator=tiny.pad,
+        processing_class=tiny.tokenizer(),
+    )
+    handle = tt.attach(trainer)
+    spy = Spy(trainer, samples, tiny.sample_types(samples))
+    trainer.train()
+    check_log(trainer, spy)
+    assert handle.typed_in_hook == 0
+    assert handle.coverage("eval").typed == 9
+
+
+def test_prefixes_are_the_trainers(tmp_path):
+    held = tiny.text_samples(3, first=100)
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path),
+        eval_dataset={"near": held[:2], "far": held},
+        data_collator=tiny.pad,
+        processing_class=tiny.tokenizer(),
+    )
+    tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    evaluated = trainer.evaluate()
+    assert evaluated["eval_near_tokens_total"] < evaluated["eval_far_tokens_total"]
+    assert evaluated["eval_far_coord_token_acc_top5"] >= evaluated["eval_far_coord_token_acc"]
+    assert evaluated["eval_far_typed_frac"] == 1
+    for line in trainer.state.log_history:
+        name = "near" if "eval_near_loss" in line else "far"
+        assert all(key.startswith(f"eval_{name}_") for key in ours(line))
+    predicted = trainer.predict(held).metrics
+    assert predicted["test_tokens_total"] == evaluated["eval_far_tokens_total"]
+    assert predicted["test_token_loss"] == evaluated["eval_far_token_loss"]
+
+
+def test_evaluation_inside_training_leaves_the_training_window_alone(tmp_path):
+    """The same training with and without evaluation in the middle of its windows logs the same figures."""
+    lines = []
+    for strategy in ("no", "steps"):
+        torch.manual_seed(0)
+        trainer = Trainer(
+            model=tiny.text_model(),
+            args=tiny.arguments(tmp_path, eval_strategy=strategy, eval_steps=1),
+            train_dataset=tiny.text_samples(12),
+            eval_dataset=tiny.text_samples(3, first=100),
+            data_collator=tiny.pack,
+            processing_class=tiny.tokenizer(),
+        )
+        tt.attach(trainer)
+        trainer.train()
+        lines.append([ours(line) for line in trainer.state.log_history if "eval_loss" not in line])
+    assert lines[0] == lines[1]
+    assert len(lines[0]) == 3
+
+
+def test_extended_counts_and_skipped_samples(tmp_path):
+    samples = [{**sample, "dataset": "lvis" if k % 2 else "other"} for k, sample in enumerate(tiny.text_samples(6))]
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, max_steps=3, logging_steps=3),
+        train_dataset=samples,
+        data_collator=tiny.pack,
+        processing_class=tiny.tokenizer(),
+    )
+    handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(extended=True))
+    trainer.train()
+    line = trainer.state.log_history[0]
+    labels = [len(sample["labels"]) - sample["labels"].count(-100) for sample in samples]
+    assert line["tokens_total"] == sum(labels)
+    assert line["typed_frac"] == sum(labels[1::2]) / sum(labels)
+    assert line["skipped_samples"] == 3
+    assert handle.coverage() == tt.trainer.Coverage(samples=6, typed=3, skipped={"excluded": 3})
+
+
+def test_a_frozen_model_gives_the_same_sums_however_its_samples_are_split(tmp_path):
+    """Packed, padded on either side, accumulated: in float64 counts exactly and sums to 1e-9."""
+    samples = tiny.vision_samples(8)
+    runs = []
+    for base, size, accumulation in ((tiny.pack, 4, 1), (tiny.pack, 1, 1), (tiny.pad, 2, 1), (tiny.pad, 1, 4)):
+        trainer = Trainer(
+            model=tiny.trained_vision_model(torch.float64),
+            args=tiny.arguments(
+                tmp_path,
+                max_steps=8 // size // accumulation,
+                per_device_train_batch_size=size,
+                gradient_accumulation_steps=accumulation,
+                learning_rate=0.0,
+                logging_strategy="no",
+            ),
+            train_dataset=samples,
+            data_collator=base,
+            processing_class=tiny.processor(),
+        )
+        tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+        trainer.train()
+        runs.append({key: v for key, v in ours(trainer.state.log_history[-1]).items() if "token_count" not in key})
+    assert 0 < runs[0]["train_coord_token_acc"] < 1
+    assert runs[0]["train_tokens_total"] == sum(int((sample["labels"] >= 0).sum()) for sample in samples)
+    for run in runs[1:]:
+        for key in ("train_tokens_total", "train_token_acc", "train_coord_token_acc", "train_desc_token_frac"):
+            assert run[key] == runs[0][key]
+        assert_metrics(run, runs[0], relative=1e-9)
+
+
+def test_after_a_resume_whole_windows_equal_the_uninterrupted_run(tmp_path):
+    def run(folder, **options):
+        trainer = Trainer(
+            model=tiny.text_model(),
+            args=tiny.arguments(folder, max_steps=6, save_strategy="steps", save_steps=3, **options),
+            train_dataset=tiny.text_samples(12),
+            data_collator=tiny.pack,
+            processing_class=tiny.tokenizer(),
+        )
+        tt.attach(trainer)
+        return trainer
+
+    whole = run(tmp_path / "whole")
+    spy = Spy(whole, tiny.text_samples(12), tiny.sample_types(tiny.text_samples(12)))
+    whole.train()
+    resumed = run(tmp_path / "resumed")
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-3"))
+    lines = {
+        trainer: {line["step"]: ours(line) for line in trainer.state.log_history if "loss" in line}
+        for trainer in (whole, resumed)
+    }
+    assert lines[resumed][6] == lines[whole][6]
+    # The window restarts with the run, as the trainer's own loss does: step 4 alone.
+    assert_metrics(lines[resumed][4], prefixed(spy.oracle(True, 3, 4).metrics(), "", {"loss"}))
+    assert lines[resumed][4] != lines[whole][4]
+
+
+def test_a_run_that_ended_early_leaves_nothing_to_the_next(tmp_path):
+    class StopError(Exception):
+        pass
+
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, max_steps=3, logging_steps=3, learning_rate=0.0),
+        train_dataset=tiny.text_samples(6),
+        data_collator=tiny.pack,
+        processing_class=tiny.tokenizer(),
+    )
+    handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    stopper = trainer.model.register_forward_hook(lambda *_: (_ for _ in ()).throw(StopError))
+    with contextlib.suppress(StopError):
+        trainer.train()
+    stopper.remove()
+    trainer.train()
+    total = sum(len(sample["labels"]) - sample["labels"].count(-100) for sample in tiny.text_samples(6))
+    assert trainer.state.log_history[0]["tokens_total"] == total
+    assert handle.coverage() == tt.trainer.Coverage(samples=6, typed=6)
+
+
+def test_the_best_model_is_chosen_by_a_metric_of_ours_which_dashboards_show(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(
+            tmp_path,
+            max_steps=6,
+            eval_strategy="steps",
+            eval_steps=2,
+            save_strategy="steps",
+            save_steps=2,
+            load_best_model_at_end=True,
+            metric_for_best_model="eval_coord_entropy",
+            greater_is_better=False,
+            report_to=["tensorboard"],
+        ),
+        train_dataset=tiny.text_samples(12),
+        eval_dataset=tiny.text_samples(3),
+        data_collator=tiny.pad,
+        processing_class=tiny.tokenizer(),
+    )
+    tt.attach(trainer)
+    trainer.train()
+    scores = {line["step"]: line["eval_coord_entropy"] for line in trainer.state.log_history if "eval_loss" in line}
+    best = min(scores, key=scores.get)
+    assert trainer.state.best_model_checkpoint.endswith(f"checkpoint-{best}")
+    assert trainer.evaluate()["eval_coord_entropy"] == pytest.approx(scores[best], abs=1e-6)
+    assert "eval_coord_entropy" in (tmp_path / f"checkpoint-{best}" / "trainer_state.json").read_text()
+    events = next(path.parent for path in tmp_path.rglob("events*"))
+    board = EventAccumulator(str(events)).Reload()
+    shown = {event.step: event.value for event in board.Scalars("eval/coord_entropy")}
+    assert shown[best] == pytest.approx(scores[best], abs=1e-6)
+    assert "train/coord_token_acc" in board.Tags()["scalars"]

@@ -1,0 +1,131 @@
+"""What a trainer's log should hold: design section 5 in float64, one target at a time, from the model's raw inputs and
+outputs, which a hook of its own captures. Knows the samples, not the package's collator, boundaries or placement."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+NAMES = {1: "desc", 2: "coord", 3: "format"}
+
+
+@dataclass
+class Sums:
+    count: int = 0
+    correct: int = 0
+    nll: float = 0.0
+    entropy: float = 0.0
+
+
+@dataclass
+class Oracle:
+    """Sums by type (-1: untyped) over any number of micro-batches."""
+
+    batches: int = 0
+    by_type: dict[int, Sums] = field(default_factory=dict)
+    near_ties: int = 0  # targets whose two highest logits lie within 1e-4: float32 may choose either
+
+    def add(self, documents):
+        """One micro-batch: (logits [n, V], labels [n], types [n]) of each document in it."""
+        self.batches += 1
+        for logits, labels, types in documents:
+            kept = np.flatnonzero(np.asarray(labels[1:]) != -100)
+            rows = logits[kept].double()
+            log_p = torch.log_softmax(rows, -1)
+            top = rows.topk(2).values
+            self.near_ties += int((top[:, 0] - top[:, 1] < 1e-4).sum())
+            for k, at in enumerate(kept):
+                label, sums = int(labels[at + 1]), self.by_type.setdefault(int(types[at + 1]), Sums())
+                sums.count += 1
+                sums.correct += int(rows[k].argmax()) == label
+                sums.nll -= float(log_p[k, label])
+                sums.entropy -= float((log_p[k].exp() * log_p[k]).sum())
+
+    def total(self, name):
+        return sum(getattr(sums, name) for sums in self.by_type.values())
+
+    def metrics(self):
+        count = self.total("count")
+        if not count:
+            return {}
+        out = {"loss": self.total("nll") / count, "token_acc": self.total("correct") / count}
+        out["token_count"] = count / self.batches
+        for kind, name in NAMES.items():
+            if kind in self.by_type:
+                sums = self.by_type[kind]
+                out[f"{name}_token_acc"] = sums.correct / sums.count
+                out[f"{name}_entropy"] = sums.entropy / sums.count
+                out[f"{name}_token_count"] = sums.count / self.batches
+        return out
+
+
+class Spy:
+    """Captures every forward of a trainer's model that has a training step or an evaluation around it."""
+
+    def __init__(self, trainer, samples, types):
+        """types: of each sample, as they should be; samples are told apart by their input_ids."""
+        self.trainer = trainer
+        self.known = {
+            tuple(np.asarray(sample["input_ids"]).tolist()): (np.asarray(sample["labels"]), kinds)
+            for sample, kinds in zip(samples, types, strict=True)
+        }
+        self.seen = []  # (training, global_step, documents)
+        model = trainer.model
+        while hasattr(model, "_orig_mod"):
+            model = model._orig_mod
+        model.register_forward_hook(self._capture, with_kwargs=True)
+
+    def _capture(self, module, args, kwargs, outputs):
+        assert "token_types" not in kwargs
+        logits, ids = outputs.logits.detach(), kwargs["input_ids"]
+        documents = []
+        for row in range(len(ids)):
+            for begin, end in self._documents(row, ids, kwargs):
+                labels, types = self.known[tuple(ids[row, begin:end].tolist())]
+                documents.append((logits[row, begin:end], labels, types))
+        self.seen.append((module.training, self.trainer.state.global_step, documents))
+
+    @staticmethod
+    def _documents(row, ids, kwargs):
+        mask, positions = kwargs.get("attention_mask"), kwargs.get("position_ids")
+        if mask is not None:
+            real = mask[row].nonzero()[:, 0].tolist()
+            return [(real[0], real[-1] + 1)]
+        text = positions[0, row] if positions.ndim == 3 else positions[row]
+        return pairwise([*(text == 0).nonzero()[:, 0].tolist(), ids.shape[1]])
+
+    def oracle(self, training, first, last):
+        """Over micro-batches of optimizer steps first + 1 .. last (training), or evaluations after them."""
+        oracle = Oracle()
+        for mode, step, documents in self.seen:
+            if mode is training and first <= step < last:
+                oracle.add(documents)
+        return oracle
+
+
+def prefixed(metrics, prefix, taken):
+    """As they should stand in a line that has the keys `taken`."""
+    out = {}
+    for key, value in metrics.items():
+        name = prefix + key
+        if name in taken:
+            name = prefix + ("token_loss" if key == "loss" else f"typetally_{key}")
+        out[name] = value
+    return out
+
+
+def ours(line):
+    """The part of a log line that is typetally's."""
+    words = ("token_acc", "token_loss", "token_count", "_entropy", "typetally", "tokens_total", "_frac", "top5")
+    return {key: value for key, value in line.items() if any(word in key for word in words)}
+
+
+def assert_metrics(got, expected, relative=1e-6):
+    """The same names, and the same values to `relative`."""
+    assert sorted(got) == sorted(expected)
+    for name, value in expected.items():
+        assert math.isclose(got[name], value, rel_tol=relative, abs_tol=1e-9), (name, got[name], value)
