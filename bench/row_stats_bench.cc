@@ -1,16 +1,34 @@
-// Logits per second of row_stats, by dtype, instruction set and where the label stands. One thread; rows x vocabulary
-// of Qwen3. With argument PEAK the rows look like those of a model in training: most logits normal, some high.
+// Logits per second of row_stats on one thread, by dtype, instruction set and where the label stands, with rows of
+// Qwen3's vocabulary; and of the prototype, where it was there to compile.
 #include <benchmark/benchmark.h>
 
 #include <bit>
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "typetally/base/parallel.h"
 #include "typetally/tally/cpu_targets.h"
 #include "typetally/tally/row_stats.h"
+
+#ifdef TYPETALLY_BENCH_PROTOTYPE
+// row_stats_prototype.cpp: one row of bfloat16, compiled into this program.
+struct HStat {
+  double max, s1, s2;
+  int argmax;
+  long rank;
+  double entropy, nll;
+};
+#define DECLARE_PROTOTYPE(target)                                                                       \
+  namespace rs::target {                                                                                \
+  void Row(const std::uint16_t* logits, int vocabulary, int label, int block, HStat* out); /* NOLINT */ \
+  }
+DECLARE_PROTOTYPE(N_AVX3)
+DECLARE_PROTOTYPE(N_AVX2)
+DECLARE_PROTOTYPE(N_SSE4)
+#endif
 
 namespace typetally {
 namespace {
@@ -18,20 +36,22 @@ namespace {
 constexpr std::int64_t kVocabulary = 151936;
 constexpr std::int64_t kRows = 512;
 
-template <class T>
-T narrow(float x);
-template <>
-float narrow(float x) {
-  return x;
-}
-template <>
-std::uint16_t narrow(float x) {
+float as_float32(float x) { return x; }
+
+std::uint16_t as_bfloat16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
+/// Truncates; below the least normal float16 there is zero.
+std::uint16_t as_float16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const auto magnitude = (bits & 0x7FFFFFFF) >> 13;
+  return static_cast<std::uint16_t>((bits >> 16 & 0x8000) | (magnitude < (113 << 10) ? 0 : magnitude - (112 << 10)));
+}
+
 /// Normal logits of a spread of 2 to 4, 60 of 8 to 20, and the label at 18 to 22 (or wherever it falls).
-template <class T>
+template <class T, T (*narrow)(float)>
 struct Batch {
   explicit Batch(bool likely) : logits(static_cast<std::size_t>(kRows * kVocabulary)) {
     std::mt19937 random(3);
@@ -42,11 +62,11 @@ struct Batch {
       T* out = logits.data() + row * kVocabulary;
       const std::size_t offset = random();
       const float scale = 2 + static_cast<float>(random() % 100) * 0.02f;
-      for (std::size_t i = 0; i < kVocabulary; ++i) out[i] = narrow<T>(pool[(offset + i) % pool.size()] * scale);
+      for (std::size_t i = 0; i < kVocabulary; ++i) out[i] = narrow(pool[(offset + i) % pool.size()] * scale);
       for (int i = 0; i < 60; ++i)
-        out[random() % kVocabulary] = narrow<T>(8 + static_cast<float>(random() % 1200) * 0.01f);
+        out[random() % kVocabulary] = narrow(8 + static_cast<float>(random() % 1200) * 0.01f);
       const auto label = static_cast<std::int64_t>(random() % kVocabulary);
-      if (likely) out[label] = narrow<T>(18 + static_cast<float>(random() % 400) * 0.01f);
+      if (likely) out[label] = narrow(18 + static_cast<float>(random() % 400) * 0.01f);
       requests.push_back({row, label});
     }
   }
@@ -55,9 +75,14 @@ struct Batch {
   std::vector<RowRequest> requests;
 };
 
-template <class T>
+void count(benchmark::State& state) {
+  state.counters["logits/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * kRows * kVocabulary), benchmark::Counter::kIsRate);
+}
+
+template <class T, T (*narrow)(float)>
 void read(benchmark::State& state, DType dtype, const std::string& target, bool likely) {
-  const Batch<T> batch(likely);
+  const Batch<T, narrow> batch(likely);
   const std::int64_t shape[] = {kRows, kVocabulary}, strides[] = {kVocabulary, 1};
   const TensorView view{batch.logits.data(), shape, strides, dtype, {}};
   std::vector<RowStats> out(kRows);
@@ -68,18 +93,44 @@ void read(benchmark::State& state, DType dtype, const std::string& target, bool 
     benchmark::DoNotOptimize(out.data());
   }
   cpu::use_target("");
-  state.counters["logits/s"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * kRows * kVocabulary), benchmark::Counter::kIsRate);
+  count(state);
+}
+
+#ifdef TYPETALLY_BENCH_PROTOTYPE
+void read_by_prototype(benchmark::State& state, decltype(&rs::N_AVX3::Row) read_row, bool likely) {
+  const Batch<std::uint16_t, as_bfloat16> batch(likely);
+  HStat out{};
+  for (auto _ : state) {
+    for (const auto [row, label] : batch.requests)
+      read_row(batch.logits.data() + row * kVocabulary, kVocabulary, static_cast<int>(label), 2048, &out);
+    benchmark::DoNotOptimize(out);
+  }
+  count(state);
+}
+#endif
+
+void add_prototype([[maybe_unused]] const std::string& target, [[maybe_unused]] bool likely,
+                   [[maybe_unused]] const std::string& tail) {
+#ifdef TYPETALLY_BENCH_PROTOTYPE
+  const std::pair<std::string, decltype(&rs::N_AVX3::Row)> all[] = {
+      {"AVX3", rs::N_AVX3::Row}, {"AVX2", rs::N_AVX2::Row}, {"SSE4", rs::N_SSE4::Row}};
+  for (const auto& [name, row] : all)
+    if (name == target) benchmark::RegisterBenchmark(("prototype" + tail).c_str(), read_by_prototype, row, likely);
+#endif
 }
 
 void add_all() {
   for (const std::string& target : cpu::targets()) {
     for (const bool likely : {true, false}) {
       const std::string tail = "/" + target + (likely ? "/likely label" : "/random label");
-      benchmark::RegisterBenchmark(("bfloat16" + tail).c_str(), read<std::uint16_t>, DType::kBFloat16, target, likely);
+      benchmark::RegisterBenchmark(("bfloat16" + tail).c_str(), read<std::uint16_t, as_bfloat16>, DType::kBFloat16,
+                                   target, likely);
+      add_prototype(target, likely, tail);
       if (!likely) continue;
-      benchmark::RegisterBenchmark(("float16" + tail).c_str(), read<std::uint16_t>, DType::kFloat16, target, likely);
-      benchmark::RegisterBenchmark(("float32" + tail).c_str(), read<float>, DType::kFloat32, target, likely);
+      benchmark::RegisterBenchmark(("float16" + tail).c_str(), read<std::uint16_t, as_float16>, DType::kFloat16, target,
+                                   likely);
+      benchmark::RegisterBenchmark(("float32" + tail).c_str(), read<float, as_float32>, DType::kFloat32, target,
+                                   likely);
     }
   }
 }

@@ -21,8 +21,14 @@ struct Pair {
   V32 a, b;
 };
 
-/// Per dtype: `Bits` and `Signed`, the integers that its values sort like (see extremes_of); kInfinity in bits;
-/// load_pair, 2 vectors of float from memory of any alignment; shift_for, what is subtracted from every logit of a row.
+/// `wanted` as a float with few bits: a multiple of 2^-7, so that x - shift loses at most one bit of what x lacks in
+/// common with it and the loss is itself a float (Sums). Where floats are coarser than that, their own maximum serves.
+inline float round_shift(float wanted, float max) {
+  return std::abs(max) < 0x1p16f ? std::floor(wanted * 128 + 0.5f) / 128 : max;
+}
+
+/// Per dtype: `Bits` and `Signed`, the integers that its values sort like (extremes_of); the bits of the infinities;
+/// load_pair, 2 vectors of float from memory of any alignment; kRest, whether x - shift can lose bits that matter.
 template <class T>
 struct Lanes;
 
@@ -41,8 +47,6 @@ struct Lanes<BFloat16> {
     const auto high = hn::And(both, hn::Set(du, 0xFFFF0000u));
     return {hn::BitCast(F32(), hn::ShiftLeft<16>(both)), hn::BitCast(F32(), high)};
   }
-
-  static float shift_for(float max) { return max; }
 };
 
 template <>
@@ -58,8 +62,6 @@ struct Lanes<Float16> {
     const auto both = hn::LoadU(du, reinterpret_cast<const std::uint32_t*>(x));
     return {widen(hn::And(both, hn::Set(du, 0xFFFFu))), widen(hn::ShiftRight<16>(both))};
   }
-
-  static float shift_for(float max) { return max; }
 
  private:
   /// NaN never comes here, and -inf stays: 0x7C00 << 13 times 2^112 would be finite, so its exponent is set instead.
@@ -88,10 +90,6 @@ struct Lanes<float> {
     const F32 d;
     return {hn::LoadU(d, x), hn::LoadU(d, x + hn::Lanes(d))};
   }
-
-  /// A multiple of 2^-7, so that x - shift loses at most one bit of what x lacks in common with it and the loss is
-  /// itself a float (see Sums::add_block).
-  static float shift_for(float max) { return std::abs(max) < 0x1p16f ? std::floor(max * 128 + 0.5f) / 128 : max; }
 };
 
 }  // namespace typetally::cpu::HWY_NAMESPACE

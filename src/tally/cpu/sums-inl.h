@@ -1,0 +1,111 @@
+// The two sums of a row; compiled once per target.
+#if defined(TYPETALLY_TALLY_CPU_SUMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TYPETALLY_TALLY_CPU_SUMS_INL_H_
+#undef TYPETALLY_TALLY_CPU_SUMS_INL_H_
+#else
+#define TYPETALLY_TALLY_CPU_SUMS_INL_H_
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+#include "tally/cpu/blocks-inl.h"
+#include "tally/cpu/lanes-inl.h"
+#include "tally/cpu/weigh-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace typetally::cpu::HWY_NAMESPACE {
+
+/// exp(x - shift) and (x - shift) exp(x - shift), summed. Chains of kChain floats go to double at once, because a
+/// long chain of equal addends rounds the same way each time. What rounding does to s1 and s2 the entropy multiplies by
+/// s2 / s1, so shift is the mean that the weights have so far (center) rather than the maximum, where it is -ln V or
+/// so.
+class Sums {
+ public:
+  double s1 = 0, s2 = 0;
+
+  /// What to subtract for s2 to be near 0.
+  double center(double shift) const { return s1 > 0 ? shift + s2 / s1 : shift; }
+
+  void rescale(double from, double to) {
+    if (s1 == 0 || from == to) return;
+    const double lower = from - to, scale = std::exp(lower);
+    s2 = scale * (s2 + lower * s1);
+    s1 *= scale;
+  }
+
+  /// kClamped: some logit may be below shift + kLowest.
+  template <bool kClamped, class T>
+  HWY_INLINE void add_block(const Block<T>& block, float shift) {
+    const F32 d;
+    const hn::ScalableTag<double> dd;
+    const auto step = kStepVectors * static_cast<std::int64_t>(hn::Lanes(d));
+    const auto chain = kChain * step;
+    auto total1 = hn::Zero(dd), total2 = hn::Zero(dd);
+    const Weigh weigh;
+    const auto vshift = hn::Set(d, shift);
+    const T* x = block.x;
+    for (std::int64_t begin = 0; begin < block.padded; begin += chain) {
+      Chain a, b, c, e;
+      const std::int64_t end = std::min(block.padded, begin + chain);
+      for (std::int64_t i = begin; i < end; i += step) {
+        prefetch(x + i, step, block.ahead);
+        const Pair v = Lanes<T>::load_pair(x + i), w = Lanes<T>::load_pair(x + i + step / 2);
+        a.add<Lanes<T>::kRest, kClamped>(weigh, v.a, vshift);
+        b.add<Lanes<T>::kRest, kClamped>(weigh, v.b, vshift);
+        c.add<Lanes<T>::kRest, kClamped>(weigh, w.a, vshift);
+        e.add<Lanes<T>::kRest, kClamped>(weigh, w.b, vshift);
+      }
+      total1 = hn::Add(total1, widened_sum(hn::Add(hn::Add(a.s1, b.s1), hn::Add(c.s1, e.s1))));
+      total2 = hn::Add(total2, widened_sum(hn::Add(hn::Add(a.s2, b.s2), hn::Add(c.s2, e.s2))));
+    }
+    s1 += hn::GetLane(hn::SumOfLanes(dd, total1));
+    s2 += hn::GetLane(hn::SumOfLanes(dd, total2));
+  }
+
+ private:
+  static constexpr std::int64_t kChain = 8;  // steps, each of which adds one vector to each of four chains
+
+  struct Chain {
+    V32 s1, s2;
+
+    HWY_INLINE Chain() : s1(hn::Zero(F32())), s2(hn::Zero(F32())) {}
+
+    template <bool kRest, bool kClamped>
+    HWY_INLINE void add(const Weigh& weigh, V32 x, V32 shift) {
+      auto t = hn::Sub(x, shift);
+      auto rest = t;
+      // What the subtraction lost; exact because shift has few bits (round_shift).
+      if constexpr (kRest) rest = hn::Sub(x, hn::Add(t, shift));
+      if constexpr (kClamped) t = hn::Max(t, hn::Set(F32(), kLowest));
+      if constexpr (kClamped && kRest) rest = hn::IfThenElseZero(hn::Gt(t, hn::Set(F32(), kLowest)), rest);
+      const auto e = weigh.operator()<kRest>(t, rest);
+      s1 = hn::Add(s1, e);
+      s2 = hn::MulAdd(t, e, s2);
+    }
+  };
+
+  /// Asks for the lines `ahead` of a step.
+  template <class T>
+  static HWY_INLINE void prefetch(const T* x, std::int64_t step, std::int64_t ahead) {
+    constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(T));
+    for (std::int64_t line = 0; line < step; line += kLine) hwy::Prefetch(x + ahead + line);
+  }
+
+  static HWY_INLINE hn::Vec<hn::ScalableTag<double>> widened_sum(V32 v) {
+    const hn::ScalableTag<double> dd;
+#if HWY_TARGET == HWY_SCALAR
+    return hn::PromoteTo(dd, v);
+#else
+    return hn::PromoteTo(dd, hn::Add(hn::LowerHalf(v), hn::UpperHalf(hn::Half<F32>(), v)));
+#endif
+  }
+};
+
+}  // namespace typetally::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
