@@ -13,7 +13,7 @@ from typetally.batch_route import is_packed, type_batch
 from typetally.boundaries import document_boundaries
 from typetally.filter_watch import FilterWatch
 from typetally.notes import NOTES_KEY, BatchNotes, SampleNote
-from typetally.placement import IGNORE, Bools, Int8s, Int64s, TypedDocument, place
+from typetally.placement import IGNORE, Bools, Int8s, Int64s, TypedDocument, place_either
 from typetally.sample_types import Route, SampleTyper
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class TokenTypeCollator:
         if route not in ("text", "payload"):
             raise ValueError(f"[TokenTypeCollator] expected route 'text' or 'payload', got {route!r}")
         self.base_collator = base_collator
+        self.typer = typer
         self.config = config
         self.payload_key = payload_key
         self.carry_notes = False  # a trainer's handle turns this on: batches then carry BatchNotes under NOTES_KEY
@@ -72,7 +73,7 @@ class TokenTypeCollator:
     def __call__(self, samples: Sequence[Any]) -> Any:
         if not self.config.enabled:
             return self.base_collator(list(samples))
-        items = [list(sample) if isinstance(sample, list | tuple) else [sample] for sample in samples]
+        items = [list(sample) if _is_pack(sample) else [sample] for sample in samples]
         documents = [document for item in items for document in item]
         typed = self._type_documents(documents)
         batch = self.base_collator([self._visible(sample) for sample in samples])
@@ -105,10 +106,10 @@ class TokenTypeCollator:
             return None
 
     def _visible(self, sample: Any) -> Any:
-        if not self.hidden_columns:
+        if _is_pack(sample):
+            return [self._visible(part) for part in sample] if self.hidden_columns else sample
+        if not self.hidden_columns or not isinstance(sample, Mapping):
             return sample
-        if isinstance(sample, list | tuple):
-            return type(sample)(self._visible(part) for part in sample)
         return {key: value for key, value in sample.items() if key not in self.hidden_columns}
 
     def _types(
@@ -135,9 +136,13 @@ class TokenTypeCollator:
         return types
 
 
+def _is_pack(sample: Any) -> bool:
+    return isinstance(sample, list | tuple) and all(isinstance(part, Mapping) for part in sample)
+
+
 def _place(labels: Int64s, mask: Bools | None, typed: Typed, notes: BatchNotes) -> Int8s:
     notes.samples = [note for _, note in typed]
-    placement = place(labels, mask, [document for document, _ in typed], notes.items)
+    placement = place_either(labels, mask, [document for document, _ in typed], notes.items)
     notes.item_ends = [placement.ends[last] for last in np.cumsum(notes.items) - 1]
     for matched, note in zip(placement.matched, notes.samples, strict=True):
         if not matched:

@@ -22,6 +22,11 @@ class TypedDocument:
 
     labels: Int64s
     types: Int8s
+    mask: Bools | None = None  # [n], the sample's own attention mask where it hides something
+
+    def visible(self) -> TypedDocument:
+        """Without what the mask hides: packers leave that out."""
+        return self if self.mask is None else TypedDocument(self.labels[self.mask], self.types[self.mask])
 
 
 @dataclass
@@ -33,6 +38,17 @@ class Placement:
     rows: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     matched: list[bool] = field(default_factory=list)
+
+
+def place_either(
+    labels: Int64s, mask: Bools | None, documents: Sequence[TypedDocument], items: Sequence[int]
+) -> Placement:
+    """`place`, of whole documents or else of what their own masks leave visible."""
+    placement = place(labels, mask, documents, items)
+    if all(placement.matched) or all(document.mask is None for document in documents):
+        return placement
+    again = place(labels, mask, [document.visible() for document in documents], items)
+    return again if sum(again.matched) > sum(placement.matched) else placement
 
 
 def place(labels: Int64s, mask: Bools | None, documents: Sequence[TypedDocument], items: Sequence[int]) -> Placement:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from typetally._tensors import integers
 from typetally.notes import SampleNote
-from typetally.placement import IGNORE, IGNORE_INDEX, Int8s, Int64s, TypedDocument
+from typetally.placement import IGNORE, IGNORE_INDEX, Bools, Int8s, Int64s, TypedDocument
 
 if TYPE_CHECKING:
     from typetally._payload_route import Skipped
@@ -50,7 +51,10 @@ class SampleTyper:
         labels = to_int64(sample["labels"])
         note = self.note(sample)
         types = None if note.reason else self._guarded(lambda: self._types(sample, labels, note), note)
-        return TypedDocument(labels, _ignored(labels) if types is None else types), note
+        mask = _own_mask(sample, labels)
+        if types is not None and mask is not None:
+            types = np.where(mask, types, IGNORE).astype(np.int8)
+        return TypedDocument(labels, _ignored(labels) if types is None else types, mask), note
 
     def type_labels(self, labels: Int64s) -> tuple[Int8s, SampleNote]:
         """Text route over one document's labels [n], whatever this typer's route; the filter is the caller's."""
@@ -116,16 +120,23 @@ def find_payload(sample: Mapping[str, Any], key: str) -> Any:
 
 
 def to_int64(values: Any) -> Int64s:
-    """A sample's labels or types as int64 [n] on the host, from a list, a NumPy array or a CPU tensor of any int dtype,
-    with or without a leading dimension of 1."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"[token types] expected integers, got {array.dtype}")
+    """A sample's values as int64 [n] on the host, from a list or a tensor of any int dtype, with or without a leading
+    dimension of 1."""
+    array = integers(values, "token types", "a sample's labels and types")
     if array.ndim == 2 and array.shape[0] == 1:
         array = array[0]
     if array.ndim != 1:
         raise ValueError(f"[token types] expected one dimension, got shape {array.shape}")
-    return array.astype(np.int64, copy=False)
+    return array
+
+
+def _own_mask(sample: Mapping[str, Any], labels: Int64s) -> Bools | None:
+    """None where the sample's attention mask hides nothing."""
+    mask = sample.get("attention_mask")
+    if mask is None:
+        return None
+    visible: Bools = np.not_equal(to_int64(mask), 0)
+    return visible if len(visible) == len(labels) and not visible.all() else None
 
 
 def _ignored(labels: Int64s) -> Int8s:

@@ -205,6 +205,49 @@ def test_evaluation_inside_training_leaves_the_training_window_alone(tmp_path):
     assert len(lines[0]) == 3
 
 
+def test_keys_that_the_trainer_has_already_stay(tmp_path):
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path),
+        eval_dataset=tiny.text_samples(3),
+        data_collator=tiny.pad,
+        processing_class=tiny.tokenizer(),
+        compute_metrics=lambda prediction: {"token_acc": 7.0, "coord_entropy": 8.0},
+    )
+    tt.attach(trainer)
+    spy = Spy(trainer, tiny.text_samples(3), tiny.sample_types(tiny.text_samples(3)))
+    evaluated = trainer.evaluate()
+    assert (evaluated["eval_token_acc"], evaluated["eval_coord_entropy"]) == (7.0, 8.0)
+    expected = spy.oracle(False, 0, 1).metrics()
+    assert evaluated["eval_token_loss"] == pytest.approx(expected["loss"], rel=1e-6)
+    assert evaluated["eval_typetally_token_acc"] == expected["token_acc"]
+    assert evaluated["eval_typetally_coord_entropy"] == pytest.approx(expected["coord_entropy"], rel=1e-6)
+
+
+def test_labels_that_come_shifted_are_scored_as_they_are(tmp_path):
+    """Collators for context parallelism and padding-free training hand over shift_labels."""
+
+    def base(rows):
+        batch = tiny.pack(rows)
+        shifted = torch.nn.functional.pad(batch["labels"], (0, 1), value=-100)[:, 1:].contiguous()
+        return batch | {"shift_labels": shifted}
+
+    samples = tiny.text_samples(12)
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, max_steps=2, logging_steps=1),
+        train_dataset=samples,
+        data_collator=base,
+        processing_class=tiny.tokenizer(),
+    )
+    tt.attach(trainer)
+    spy = Spy(trainer, samples, tiny.sample_types(samples))
+    trainer.train()
+    for line in trainer.state.log_history[:2]:
+        expected = spy.oracle(True, line["step"] - 1, line["step"]).metrics()
+        assert_metrics(ours(line), prefixed(expected, "", {"loss"}))
+
+
 def test_extended_counts_and_skipped_samples(tmp_path):
     samples = [{**sample, "dataset": "lvis" if k % 2 else "other"} for k, sample in enumerate(tiny.text_samples(6))]
     trainer = Trainer(

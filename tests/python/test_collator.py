@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+import typetally as tt
 from typetally.collator import TokenTypeCollator
 from typetally.config import TokenTypeMetricsConfig
 from typetally.demo.shapes import draw_scene
@@ -231,6 +232,30 @@ def test_a_mismatch_ignores_the_whole_batch_where_it_is_one_pack(typer, spoil):
     assert (batch["token_types"] == -1).all()
     assert batch["token_types"].shape == batch["labels"].shape
     assert batch[NOTES_KEY].coverage().skipped == {"length_mismatch": 3}
+
+
+@pytest.mark.parametrize("drops", [True, False])
+def test_tokens_that_a_samples_own_mask_hides_may_be_left_out(typer, drops):
+    """Samples that come padded: tt.collate_packed leaves their padding out, other packers keep it."""
+    plain = tiny.text_samples(3)
+    samples = [{key: value + [fill] * 3 for key, fill, value in _fields(sample)} for sample in plain]
+    batch = collator(tt.collate_packed if drops else tiny.pack, typer)(samples)
+    types = [types if drops else [*types, -1, -1, -1] for types in types_of(typer, plain)]
+    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(types))
+    assert batch[NOTES_KEY].coverage().typed == 3
+
+
+def _fields(sample):
+    yield "input_ids", tiny.tokenizer().pad_token_id, sample["input_ids"]
+    yield "labels", -100, sample["labels"]
+    yield "attention_mask", 0, [1] * len(sample["labels"])
+
+
+def test_samples_that_are_no_mappings_are_typed_from_the_batch(typer):
+    pairs = [(torch.tensor(sample["input_ids"]), torch.tensor(sample["labels"])) for sample in tiny.text_samples(2)]
+    batch = collator(lambda rows: tiny.pack([{"input_ids": a, "labels": b} for a, b in rows]), typer)(pairs)
+    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(types_of(typer, tiny.text_samples(2))))
+    assert batch[NOTES_KEY].coverage() == Coverage(samples=2, typed=2)
 
 
 def test_the_payload_route_aligns_and_blanks_only_what_does_not(typer):

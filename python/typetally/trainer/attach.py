@@ -35,10 +35,13 @@ def attach(trainer: Any, typer: TokenTyper | None = None, config: TokenTypeMetri
 
 
 def typer_of(trainer: Any) -> TokenTyper:
-    """The "auto" typer over the vocabulary of the trainer's processor."""
+    """That of the trainer's collator, else the "auto" typer over the vocabulary of its processor."""
+    from typetally.collator import TokenTypeCollator
     from typetally.typer import TokenTyper
     from typetally.vocabulary import Vocabulary
 
+    if isinstance(trainer.data_collator, TokenTypeCollator):
+        return trainer.data_collator.typer
     processor = getattr(trainer, "processing_class", None)
     if processor is None:
         raise ValueError(
