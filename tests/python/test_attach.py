@@ -224,22 +224,32 @@ def test_keys_that_the_trainer_has_already_stay(tmp_path):
     assert evaluated["eval_typetally_coord_entropy"] == pytest.approx(expected["coord_entropy"], rel=1e-6)
 
 
-def test_labels_that_come_shifted_are_scored_as_they_are(tmp_path):
-    """Collators for context parallelism and padding-free training hand over shift_labels."""
+class OwnLoader(Trainer):
+    """Never asks for the collator that attach wrapped."""
+
+    def get_train_dataloader(self):
+        return torch.utils.data.DataLoader(self.train_dataset, batch_size=2, collate_fn=self.args.base)
+
+
+@pytest.mark.parametrize("make", [Trainer, OwnLoader])
+@pytest.mark.parametrize("both", [True, False])
+def test_labels_that_come_shifted_are_scored_as_they_are(make, both, tmp_path):
+    """Collators for context parallelism and padding-free training hand over shift_labels, with labels or without."""
 
     def base(rows):
         batch = tiny.pack(rows)
-        shifted = torch.nn.functional.pad(batch["labels"], (0, 1), value=-100)[:, 1:].contiguous()
-        return batch | {"shift_labels": shifted}
+        shifted = torch.nn.functional.pad(batch["labels"], (0, 1), value=-100)[:, 1:]
+        labels = batch.pop("labels")
+        return batch | {"shift_labels": shifted} | ({"labels": labels} if both else {})
 
-    samples = tiny.text_samples(12)
-    trainer = Trainer(
-        model=tiny.text_model(),
-        args=tiny.arguments(tmp_path, max_steps=2, logging_steps=1),
-        train_dataset=samples,
-        data_collator=base,
-        processing_class=tiny.tokenizer(),
-    )
+    samples = tiny.text_samples(12) if both else [s for s in tiny.text_samples(12) if s["labels"][0] == -100]
+    model = tiny.text_model()
+    if not both:
+        forward = model.forward
+        model.forward = lambda **inputs: forward(labels=inputs["shift_labels"], **inputs)
+    args = tiny.arguments(tmp_path, max_steps=2, logging_steps=1)
+    args.base = base
+    trainer = make(model=model, args=args, train_dataset=samples, data_collator=base, processing_class=tiny.tokenizer())
     tt.attach(trainer)
     spy = Spy(trainer, samples, tiny.sample_types(samples))
     trainer.train()
@@ -260,9 +270,9 @@ def test_extended_counts_and_skipped_samples(tmp_path):
     handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(extended=True))
     trainer.train()
     line = trainer.state.log_history[0]
-    labels = [len(sample["labels"]) - sample["labels"].count(-100) for sample in samples]
-    assert line["tokens_total"] == sum(labels)
-    assert line["typed_frac"] == sum(labels[1::2]) / sum(labels)
+    targets = [tiny.count_targets(sample) for sample in samples]
+    assert line["tokens_total"] == sum(targets)
+    assert line["typed_frac"] == sum(targets[1::2]) / sum(targets)
     assert line["skipped_samples"] == 3
     assert handle.coverage() == tt.trainer.Coverage(samples=6, typed=3, skipped={"excluded": 3})
 
@@ -341,7 +351,7 @@ def test_a_run_that_ended_early_leaves_nothing_to_the_next(tmp_path):
         trainer.train()
     stopper.remove()
     trainer.train()
-    total = sum(len(sample["labels"]) - sample["labels"].count(-100) for sample in tiny.text_samples(6))
+    total = sum(tiny.count_targets(sample) for sample in tiny.text_samples(6))
     assert trainer.state.log_history[0]["tokens_total"] == total
     assert handle.coverage() == tt.trainer.Coverage(samples=6, typed=6)
 

@@ -134,6 +134,18 @@ def test_padded_rows_have_their_samples_types_and_ignore_elsewhere(typer, side):
     assert {1, 2, 3} <= set(batch["token_types"].unique().tolist())
 
 
+def test_a_supervised_token_that_the_batchs_mask_hides_is_ignored(typer):
+    def hiding(rows):
+        batch = tiny.pad(rows)
+        batch["attention_mask"][:, 12] = 0
+        return batch
+
+    batch = collator(hiding, typer)(tiny.text_samples(3))
+    assert (batch["labels"][:, 12] != -100).all()
+    assert (batch["token_types"][:, 12] == -1).all()
+    assert (batch["token_types"][:, 13] != -1).all()
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_packed_types_are_the_samples_types_in_the_packers_order(typer, count):
     samples = tiny.vision_samples(5)[:count]  # with pictures and without

@@ -95,12 +95,17 @@ def vision_samples(count, first=0):
 
 @functools.cache
 def text_samples(count, first=0):
+    """Every third has no prompt: its first token is supervised, and yet never a target."""
     samples = []
     for seed in range(first, first + count):
-        prompt = tokenizer()("Describe: ", add_special_tokens=False)["input_ids"]
+        prompt = [] if seed % 3 == 1 else tokenizer()("Describe: ", add_special_tokens=False)["input_ids"]
         answer = tokenizer()(draw_scene(seed).answer + "<|im_end|>\n", add_special_tokens=False)["input_ids"]
         samples.append({"input_ids": prompt + answer, "labels": [-100] * len(prompt) + answer})
     return samples
+
+
+def count_targets(sample):
+    return sum(label != -100 for label in sample["labels"][1:])
 
 
 def sample_types(samples):

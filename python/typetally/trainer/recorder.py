@@ -16,7 +16,7 @@ from typetally.boundaries import document_boundaries
 from typetally.filter_watch import FilterWatch
 from typetally.leaks import LeakWatch
 from typetally.notes import BatchNotes, Coverage
-from typetally.placement import IGNORE
+from typetally.placement import IGNORE, IGNORE_INDEX
 from typetally.sample_types import SampleTyper
 from typetally.trainer.micro_batch import MicroBatch
 from typetally.trainer.outputs import tally_outputs
@@ -96,8 +96,7 @@ class Recorder:
             return True
 
     def _record(self, window: Window, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
-        labels, shifted = _labels(batch, kwargs)
-        if labels is None:
+        if not _has_labels(batch, kwargs):
             return False
         items = real_items(self._trainer.accelerator) if self._evaluations else None
         if items == 0:
@@ -110,12 +109,10 @@ class Recorder:
             window.meter.add_error()
             window.count_samples(notes.coverage(items))
             return True
-        types = batch.types if batch.types is not None else self._type(labels, notes)
+        labels, types, shifted = self._scored(batch, kwargs, notes)
         window.count_samples(notes.coverage(items))
         if items is not None:
             labels = without_repeats(labels, notes, items)
-        if shifted:
-            types = nn.functional.pad(types, (0, 1), value=IGNORE)[..., 1:]
         tally_outputs(
             window.meter,
             outputs,
@@ -127,6 +124,19 @@ class Recorder:
         )
         self._leaks.see(kwargs, notes.packed)
         return True
+
+    def _scored(
+        self, batch: MicroBatch, kwargs: dict[str, Any], notes: BatchNotes
+    ) -> tuple[torch.Tensor, torch.Tensor, bool]:
+        """The labels that the logits are scored against, their types, and whether both are shifted already."""
+        plain = _first(kwargs.get("labels"), batch.labels)
+        shifted = _first(kwargs.get("shift_labels"), batch.shift_labels)
+        if shifted is None:
+            return plain, batch.types if batch.types is not None else self._type(plain, notes), False
+        if batch.types is None and plain is None:
+            return shifted, self._type(shifted, notes), True
+        types = batch.types if batch.types is not None else self._type(plain, notes)
+        return _within_documents(shifted, notes), nn.functional.pad(types, (0, 1), value=IGNORE)[..., 1:], True
 
     def _type(self, labels: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
         """Types from labels alone, one copy of them to the host. Nothing tells these documents' data sets, so the
@@ -154,10 +164,20 @@ def _notes_of(inputs: Mapping[str, Any]) -> BatchNotes:
     return notes
 
 
-def _labels(batch: MicroBatch, kwargs: dict[str, Any]) -> tuple[torch.Tensor | None, bool]:
-    """The labels that the logits are scored against, and whether they are shifted already."""
-    for given in (kwargs.get("shift_labels"), batch.shift_labels):
-        if given is not None:
-            return given, True
-    given = kwargs.get("labels")
-    return (batch.labels if given is None else given), False
+def _has_labels(batch: MicroBatch, kwargs: dict[str, Any]) -> bool:
+    given = (kwargs.get("labels"), kwargs.get("shift_labels"), batch.labels, batch.shift_labels)
+    return any(labels is not None for labels in given)
+
+
+def _first(*given: Any) -> Any:
+    return next((value for value in given if value is not None), None)
+
+
+def _within_documents(shifted: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
+    """Labels that were shifted across a whole row, without each document's last position, which would be scored against
+    the next one's first token."""
+    if notes.cu_seqlens is None or notes.cu_seqlens[-1] != shifted.numel():
+        return shifted
+    kept = shifted.clone(memory_format=torch.contiguous_format)
+    kept.view(-1)[torch.as_tensor(notes.cu_seqlens[1:] - 1, dtype=torch.long, device=kept.device)] = IGNORE_INDEX
+    return kept

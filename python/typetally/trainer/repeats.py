@@ -28,6 +28,6 @@ def without_repeats(labels: torch.Tensor, notes: BatchNotes, items: int) -> torc
     ends = notes.item_ends or [(row + 1) * labels.shape[-1] for row in range(labels.numel() // labels.shape[-1])]
     if items >= len(ends):
         return labels
-    kept = labels.clone()
+    kept = labels.clone(memory_format=torch.contiguous_format)
     kept.view(-1)[ends[items - 1] if items else 0 :] = IGNORE_INDEX
     return kept
