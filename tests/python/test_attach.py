@@ -224,6 +224,33 @@ def test_keys_that_the_trainer_has_already_stay(tmp_path):
     assert evaluated["eval_typetally_coord_entropy"] == pytest.approx(expected["coord_entropy"], rel=1e-6)
 
 
+@pytest.mark.parametrize("packs", [1, 2])
+def test_planned_packs_train_whole_and_an_oversized_sample_alone(tmp_path, packs):
+    """tt.plan_packs, tt.PackedDataset and tt.collate_packed under attach, one pack a batch or several rows."""
+    samples = tiny.vision_samples(9)
+    lengths = [len(sample["input_ids"]) for sample in samples]
+    plan = tt.plan_packs(lengths, sorted(lengths)[-2])  # the longest is oversized
+    trainer = Trainer(
+        model=tiny.vision_model(),
+        args=tiny.arguments(
+            tmp_path,
+            max_steps=-(-len(plan) // packs),
+            per_device_train_batch_size=packs,
+            logging_strategy="no",
+            learning_rate=0.0,
+        ),
+        train_dataset=tt.PackedDataset(samples, plan),
+        data_collator=lambda items: tt.collate_packed(items),
+        processing_class=tiny.processor(),
+    )
+    handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    trainer.train()
+    line = trainer.state.log_history[-1]
+    assert line["train_tokens_total"] == sum(tiny.count_targets(sample) for sample in samples)
+    assert line["train_typed_frac"] == 1
+    assert handle.coverage() == tt.trainer.Coverage(samples=9, typed=9)
+
+
 class OwnLoader(Trainer):
     """Never asks for the collator that attach wrapped."""
 
