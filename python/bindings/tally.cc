@@ -47,6 +47,14 @@ Targets make_targets(const HostArray<std::int64_t>& labels, const std::optional<
   return {find_targets(batch)};
 }
 
+Targets part_of(const Targets& targets, std::int64_t begin, std::int64_t end) {
+  if (begin < 0 || begin > end || end > std::ssize(targets.list))
+    bad_call("part", "a range of " + std::to_string(targets.list.size()), std::to_string(end));
+  Targets part{{targets.list.begin() + begin, targets.list.begin() + end}};
+  for (std::size_t i = 0; i < part.list.size(); ++i) part.list[i].row = static_cast<std::int64_t>(i);
+  return part;
+}
+
 RowStatsBatch make_row_stats(const AnyTensor& logits, const HostArray<std::int64_t>& labels, std::int64_t vocab_offset,
                              const std::optional<HostArray<double>>& label_logits) {
   const BorrowedTensor tensor(logits, "row_stats");
@@ -57,6 +65,19 @@ RowStatsBatch make_row_stats(const AnyTensor& logits, const HostArray<std::int64
   RowStatsBatch stats{std::vector<RowStats>(requests.size())};
   row_stats(tensor.view(), requests, options, stats.list);
   return stats;
+}
+
+/// `reals` are max, s1, s2, label_logit and `wholes` argmax, rank, has_label, finite, each four per row.
+RowStatsBatch batch_from_columns(const HostArray<double>& reals, const HostArray<std::int64_t>& wholes) {
+  if (reals.shape(0) != wholes.shape(0) || reals.shape(0) % 4 != 0)
+    bad_call("row_stats", "four reals and four integers per row", std::to_string(reals.shape(0)) + " reals");
+  RowStatsBatch batch;
+  for (std::size_t i = 0; i < reals.shape(0); i += 4) {
+    const double* r = reals.data() + i;
+    const std::int64_t* w = wholes.data() + i;
+    batch.list.push_back({r[0], r[1], r[2], r[3], w[0], w[1], w[2] != 0, w[3] != 0});
+  }
+  return batch;
 }
 
 RowStatsBatch merge_batches(const RowStatsBatch& a, const RowStatsBatch& b) {
@@ -104,6 +125,7 @@ void bind_row_stats(nb::module_& module) {
             return b.column<std::uint8_t>([](auto& s) -> std::uint8_t { return s.finite; });
           },
           nb::rv_policy::move)
+      .def_static("from_columns", &batch_from_columns, nb::arg("reals"), nb::arg("wholes"))
       .def("merge", &merge_batches, nb::arg("other"));
   module.def("row_stats", &make_row_stats, nb::arg("logits"), nb::arg("labels"), nb::arg("vocab_offset"),
              nb::arg("label_logits").none());
@@ -112,6 +134,8 @@ void bind_row_stats(nb::module_& module) {
 void bind_targets(nb::module_& module) {
   nb::class_<Targets>(module, "Targets")
       .def("__len__", [](const Targets& t) { return t.list.size(); })
+      .def("part", &part_of, nb::arg("begin"), nb::arg("end"),
+           "Targets [begin, end), as if their rows were gathered in this order.")
       .def("keep_columns",
            [](const Targets& t, std::int64_t columns, const HostArray<std::int64_t>& kept) {
              return Targets{keep_columns(t.list, columns, to_span(kept))};

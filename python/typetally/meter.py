@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
+from typetally._hidden import LogitTransform, check_head, logit_chunks
 from typetally._targets import Batch
-from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, to_host
+from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, on_host, to_host
+from typetally._torch_route import (
+    CHUNK_BYTES,
+    COLUMNS,
+    KINDS,
+    DeviceSums,
+    add_masked,
+    add_targets,
+    device_targets,
+)
 
 
 class TokenTypeMeter:
     """Accumulates what `compute` makes metrics of; the same whatever the split into updates, ranks or shards.
 
     config: anything with an `extended` attribute, such as TokenTypeMetricsConfig; `extended=` alone does too.
+    route: "auto" reads Torch tensors in the host's memory by our kernels and others by Torch operations, whose sums
+    stay on the device, which `update` does not wait for; "torch" reads all Torch tensors so.
     """
 
-    def __init__(self, config: object | None = None, *, extended: bool | None = None) -> None:
+    def __init__(
+        self, config: object | None = None, *, extended: bool | None = None, route: Literal["auto", "torch"] = "auto"
+    ) -> None:
+        if route not in ("auto", "torch"):
+            raise ValueError(f"[TokenTypeMeter] expected route as 'auto' or 'torch', got {route!r}")
         self.extended = bool(getattr(config, "extended", False)) if extended is None else extended
+        self._route = route
         self._tally = _core.Tally()
+        self._on_devices: dict[str, DeviceSums] = {}
 
     def update(
         self,
@@ -43,9 +61,56 @@ class TokenTypeMeter:
         Raises ValueError or TypeError for arguments that do not fit; nothing was added then.
         """
         check_tensor(logits, "update", "logits")
+        by_torch = self._by_torch(logits)
+        if by_torch and logits_to_keep is None and is_torch(labels) and not on_host(labels):
+            self._update_on_device(logits, labels, token_types, cu_seqlens, shifted)
+            return
         batch = Batch("update", labels, token_types, cu_seqlens, shifted)
         targets = batch.targets(tuple(logits.shape[:-1]), logits_to_keep)
-        self._tally.add_logits(targets, logits.detach() if is_torch(logits) else to_host(logits, "update", "logits"))
+        if by_torch:
+            add_targets(self._sums_on(logits), logits.detach(), targets)
+        else:
+            host = logits.detach() if is_torch(logits) else to_host(logits, "update", "logits")
+            self._tally.add_logits(targets, host)
+        self._tally.batches += 1
+
+    def update_from_hidden(
+        self,
+        *,
+        hidden: Tensor,
+        weight: Tensor,
+        labels: Tensor,
+        bias: Tensor | None = None,
+        token_types: Tensor | None = None,
+        cu_seqlens: Tensor | None = None,
+        shifted: bool = False,
+        logits_to_keep: int | Tensor | None = None,
+        model_config: object | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
+        """Adds one micro-batch of which the model made no logits; they are made here for the targets alone.
+
+        hidden: [B, T, H] or [T, H], what the output embedding is applied to; weight: [V, H]; bias: [V] or None; all
+        Torch or all NumPy. At most `chunk_bytes` of logits exist at a time, but at least one row. model_config: the
+        model's config, for its scaling and soft-capping of logits (see LogitTransform). The rest is as in `update`;
+        labels on a device are copied to the host, which waits for it.
+        Raises ValueError or TypeError for arguments that do not fit; nothing was added then.
+        """
+        operation = "update_from_hidden"
+        check_head(hidden, weight, bias, operation)
+        if chunk_bytes < 1:
+            raise ValueError(f"[{operation}] expected chunk_bytes of 1 or more, got {chunk_bytes}")
+        batch = Batch(operation, labels, token_types, cu_seqlens, shifted)
+        targets = batch.targets(tuple(hidden.shape[:-1]), logits_to_keep)
+        if len(targets) and int(targets.labels.max()) >= weight.shape[0]:
+            raise ValueError(f"[{operation}] expected labels below {weight.shape[0]}, got {int(targets.labels.max())}")
+        transform = LogitTransform.from_config(model_config)
+        for part, logits in logit_chunks(hidden, weight, bias, targets, transform, chunk_bytes):
+            rows = targets.part(part.start, part.stop)
+            if self._by_torch(logits):
+                add_targets(self._sums_on(logits), logits, rows)
+            else:
+                self._tally.add_logits(rows, logits)
         self._tally.batches += 1
 
     def update_from_tokens(
@@ -95,21 +160,34 @@ class TokenTypeMeter:
 
     def compute(self) -> dict[str, float]:
         """The metrics so far, by name; {} without a target."""
-        return dict(_core.compute_metrics(self._tally, self.extended))
+        return dict(_core.compute_metrics(self._settled(), self.extended))
 
     def reset(self) -> None:
         """Forgets everything."""
         self._tally = _core.Tally()
+        self._on_devices = {}
 
     def merge(self, other: TokenTypeMeter) -> None:
         """Adds what another meter accumulated."""
         if not isinstance(other, TokenTypeMeter):
             raise TypeError(f"[merge] expected a TokenTypeMeter, got {type(other).__name__}")
-        self._tally.merge(other._tally)
+        self._tally.merge(other._settled())
 
     def flat(self) -> Tensor:
-        """All sums as float64 [35]: adding such vectors of several ranks merges them."""
-        return self._tally.to_flat()
+        """All sums as float64 [35]: adding such vectors of several ranks merges them.
+
+        NumPy, or Torch on the device where sums are kept, which is not waited for.
+        """
+        own = self._tally.to_flat()
+        if not self._on_devices:
+            return own
+        import torch
+
+        parts = [sums.flat() for sums in self._on_devices.values()]
+        flat = torch.from_numpy(own).to(parts[0].device, non_blocking=True)
+        for part in parts:
+            flat[: KINDS * COLUMNS] += part.to(flat.device, non_blocking=True)
+        return flat
 
     @classmethod
     def from_flat(cls, flat: Tensor, config: object | None = None, *, extended: bool | None = None) -> TokenTypeMeter:
@@ -126,4 +204,33 @@ class TokenTypeMeter:
         """Goes on from what `state_dict` returned. Raises ValueError for anything else."""
         if set(state) != {"sums"}:
             raise ValueError(f"[load_state_dict] expected the key 'sums', got {sorted(state)}")
+        self._on_devices = {}
         self._tally = _core.Tally.from_flat(doubles(state["sums"], "load_state_dict", "sums").reshape(-1))
+
+    def _by_torch(self, tensor: Tensor) -> bool:
+        return is_torch(tensor) and (self._route == "torch" or not on_host(tensor))
+
+    def _sums_on(self, tensor: Tensor) -> DeviceSums:
+        return self._on_devices.setdefault(str(tensor.device), DeviceSums(tensor.device))
+
+    def _settled(self) -> _core.Tally:
+        """All sums on the host."""
+        return _core.Tally.from_flat(doubles(self.flat(), "flat", "sums")) if self._on_devices else self._tally
+
+    def _update_on_device(
+        self, logits: Tensor, labels: Tensor, token_types: Tensor | None, cu_seqlens: Tensor | None, shifted: bool
+    ) -> None:
+        """`update` where labels are on a device and are not waited for."""
+        import torch
+
+        if tuple(logits.shape[:-1]) != tuple(labels.shape) or labels.ndim not in (1, 2):
+            raise ValueError(f"[update] expected labels of shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
+        types = torch.full_like(labels, -1) if token_types is None else torch.as_tensor(token_types).to(labels.device)
+        if types.shape != labels.shape:
+            raise ValueError(f"[update] expected token_types of shape {tuple(labels.shape)}, got {tuple(types.shape)}")
+        bounds = None if cu_seqlens is None else torch.as_tensor(cu_seqlens)
+        wanted = device_targets(labels, bounds, shifted)
+        # The type of position i's target is that of the next position, or of i itself.
+        kinds = types.reshape(-1) if shifted else types.reshape(-1).roll(-1)
+        add_masked(self._sums_on(logits), logits.detach(), wanted, kinds)
+        self._tally.batches += 1

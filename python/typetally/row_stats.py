@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from typetally import _core
-from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, like, to_host
+from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, like, on_host, to_host
+from typetally._torch_route import chunks, read_rows, to_device, wide
 
 _OPERATION = "row_stats"
 
@@ -74,9 +76,30 @@ def row_stats(logits: Tensor, labels: Tensor, vocab_offset: int = 0, label_logit
     known = None if label_logits is None else doubles(label_logits, _OPERATION, "label_logits")
     if known is not None and known.shape != shape[:1]:
         raise ValueError(f"[{_OPERATION}] expected label_logits of shape {shape[:1]}, got {known.shape}")
+    if is_torch(logits) and not on_host(logits):
+        return RowStats(_read_by_torch(logits.detach(), ids, int(vocab_offset), known), logits)
     return RowStats(_core.row_stats(readable(logits), ids, int(vocab_offset), known), logits)
 
 
 def readable(logits: Tensor) -> Tensor:
     """`logits` as the bindings take them: without gradient, and in memory that their kernels read."""
     return logits.detach() if is_torch(logits) else to_host(logits, _OPERATION, "logits")
+
+
+def _read_by_torch(
+    logits: Tensor, labels: NDArray[np.int64], offset: int, label_logits: NDArray[np.float64] | None
+) -> _core.RowStatsBatch:
+    import torch
+
+    ids = to_device(labels, logits.device)
+    known = None if label_logits is None else torch.from_numpy(label_logits).to(logits.device, wide(logits.device))
+    reals, wholes = [], []
+    for part in chunks(len(labels), logits.shape[1]):
+        rows = read_rows(logits[part], ids[part], offset, None if known is None else known[part])
+        reals.append(torch.stack([rows.max, rows.s1, rows.s2, rows.label_logit], dim=1))
+        wholes.append(torch.stack([rows.argmax, rows.rank, rows.has_label.long(), rows.finite.long()], dim=1))
+    if not reals:
+        return _core.RowStatsBatch.from_columns(np.empty(0), np.empty(0, dtype=np.int64))
+    return _core.RowStatsBatch.from_columns(
+        torch.cat(reals).double().cpu().numpy().reshape(-1), torch.cat(wholes).cpu().numpy().reshape(-1)
+    )
