@@ -25,8 +25,8 @@ class LogitTransform:
 
     @classmethod
     def from_config(cls, config: object | None) -> LogitTransform:
-        """Reads `logit_scale` (Cohere), `logits_scaling` (Granite) and `final_logit_softcapping` (Gemma), where there are
-        any, from a Transformers config or from the text part of one."""
+        """Reads a Transformers config, or the text part of one: `logit_scale` (Cohere), `logits_scaling` (Granite) and
+        `final_logit_softcapping` (Gemma), where there are any."""
 
         def value(name: str) -> float | None:
             own = getattr(config, name, None)
