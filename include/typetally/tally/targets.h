@@ -17,11 +17,11 @@ struct Target {
 
 /// The labels of a batch and what belongs to them, flattened in row-major order.
 struct LabelBatch {
-  std::span<const std::int64_t> labels;      ///< [rows * columns]; negative: not supervised
-  std::span<const TokenType> types;          ///< shaped like labels, or empty: untyped
-  std::int64_t columns = 0;                  ///< T
-  std::span<const std::int32_t> cu_seqlens;  ///< empty (each row one document), or from 0 to rows * columns
-  bool shifted = false;                      ///< labels[i] is what row i predicts already
+  std::span<const std::int64_t> labels;           ///< [rows * columns]; negative: not supervised
+  std::span<const TokenType> types = {};          ///< shaped like labels, or empty: untyped
+  std::int64_t columns = 0;                       ///< T
+  std::span<const std::int32_t> cu_seqlens = {};  ///< empty (each row one document), or from 0 to rows * columns
+  bool shifted = false;                           ///< labels[i] is what row i predicts already
 };
 
 /// The targets of a batch, in order: row t predicts label t + 1 of the same document, and a document's first label is
