@@ -52,7 +52,7 @@ class RankReader {
     }
     const auto size = static_cast<std::int64_t>(ranks.size());
     if (table_.entries().empty()) throw Refusal{ErrorCode::kMalformed, size, "there is no rank line"};
-    for (const SpecialToken& token : special) table_.set(token.id, {.text = token.text, .special = true}, size, false);
+    for (const SpecialToken& token : special) table_.set(token.id, {token.text, true}, size, false);
     return build();
   }
 
@@ -73,21 +73,21 @@ class RankReader {
       throw Refusal{ErrorCode::kMalformed, offset + static_cast<std::int64_t>(space) + 1, "the rank is not a number"};
     }
     // Base64 is longer than what it stands for, so the reserved buffer never moves under the views into it.
-    table_.set(rank, {.text = std::string_view(bytes_).substr(start)}, offset, false);
+    table_.set(rank, {std::string_view(bytes_).substr(start), false}, offset, false);
   }
 
   Vocabulary build() const {
     VocabularyBuilder builder;
     builder.reserve(table_.entries().size(), table_.bytes());
     for (const TokenTable::Entry& entry : table_.entries()) {
-      builder.pool() += entry.text;
-      entry.known ? builder.end_token(entry.special) : builder.add_hole();
+      builder.pool() += entry.text();
+      entry.known() ? builder.end_token(entry.special()) : builder.add_hole();
     }
     return builder.finish({});
   }
 
   std::string bytes_;
-  TokenTable table_;
+  TokenTable table_{0};
 };
 
 }  // namespace

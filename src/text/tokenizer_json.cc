@@ -17,6 +17,9 @@ namespace json = simdjson::ondemand;
 
 static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
 
+// Qwen3's file has 75, with its merges.
+constexpr std::size_t kBytesPerToken = 64;
+
 constexpr std::string_view kSpaceMark = "\u2581";
 
 /// One normalizer, pre-tokenizer or decoder; sequences are flattened.
@@ -88,7 +91,7 @@ struct AddedToken {
 /// Views of strings point into the parser, so it lives as long as the reader.
 class TokenizerReader {
  public:
-  explicit TokenizerReader(std::string_view text) : text_(text) {}
+  explicit TokenizerReader(std::string_view text) : text_(text), table_(text.size() / kBytesPerToken) {}
 
   Vocabulary read() {
     json::document document = open();
@@ -166,7 +169,7 @@ class TokenizerReader {
     for (json::field field : vocab.get_object()) {
       const std::int64_t offset = offset_of(field.key().raw()) - 1;  // raw() is past the opening quote
       const std::string_view text = field.unescaped_key();
-      table_.set(field.value().get_int64(), {.text = text}, offset, false);
+      table_.set(field.value().get_int64(), {text, false}, offset, false);
     }
   }
 
@@ -181,7 +184,7 @@ class TokenizerReader {
         if (parts++ == 0) piece = part.get_string();
       }
       if (parts != 2) refuse(offset, "a piece is a text and a score");
-      table_.set(id++, {.text = piece}, offset, false);
+      table_.set(id++, {piece, false}, offset, false);
     }
   }
 
@@ -235,14 +238,14 @@ class TokenizerReader {
     }
     if (table_.entries().empty()) refuse(std::ssize(text_), "the model has no vocab");
     for (const AddedToken& token : added_) {
-      table_.set(token.id, {.text = token.content, .special = token.special}, token.offset, true);
+      table_.set(token.id, {token.content, token.special}, token.offset, true);
     }
     VocabularyBuilder builder;
     builder.reserve(table_.entries().size(), table_.bytes());
     const PieceDecoding pieces = decoding();
     for (const TokenTable::Entry& entry : table_.entries()) {
-      if (entry.known) append_piece(pieces, entry.text, builder.pool());
-      entry.known ? builder.end_token(entry.special) : builder.add_hole();
+      if (entry.known()) append_piece(pieces, entry.text(), builder.pool());
+      entry.known() ? builder.end_token(entry.special()) : builder.add_hole();
     }
     return builder.finish(input_rules());
   }

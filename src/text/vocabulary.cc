@@ -43,12 +43,11 @@ void TokenTable::set(std::int64_t id, Entry entry, std::int64_t offset, bool rep
   }
   const auto i = static_cast<std::size_t>(id);
   if (i >= entries_.size()) entries_.resize(i + 1);
-  if (entries_[i].known && !replace) {
+  if (entries_[i].known() && !replace) {
     throw Refusal{ErrorCode::kMalformed, offset, "the token id " + std::to_string(id) + " is taken already"};
   }
   entries_[i] = entry;
-  entries_[i].known = true;
-  bytes_ += entry.text.size();
+  bytes_ += entry.text().size();
 }
 
 Vocabulary Vocabulary::from_tokens(std::span<const Token> tokens, std::span<const bool> known, InputRules rules) {

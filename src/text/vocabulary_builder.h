@@ -51,11 +51,25 @@ class VocabularyBuilder {
 /// What a reader has found at each id before the vocabulary is built: the raw text, and where the file says so.
 class TokenTable {
  public:
-  struct Entry {
-    std::string_view text;
-    bool known = false;
-    bool special = false;
+  /// 16 bytes, since fresh memory is what reading a large vocabulary costs most.
+  class Entry {
+   public:
+    Entry() = default;
+    Entry(std::string_view text, bool special)
+        : data_(text.data()), size_(static_cast<std::uint32_t>(text.size())), known_(true), special_(special) {}
+
+    std::string_view text() const { return {data_, size_}; }
+    bool known() const { return known_; }
+    bool special() const { return special_; }
+
+   private:
+    const char* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    bool known_ = false;
+    bool special_ = false;
   };
+
+  explicit TokenTable(std::size_t expected_tokens) { entries_.reserve(expected_tokens); }
 
   /// Sets an id's token. An id outside [0, kMaxSize) is refused, and a second token for it unless `replace`.
   void set(std::int64_t id, Entry entry, std::int64_t offset, bool replace);
