@@ -10,6 +10,7 @@
 #include "typetally/batch/boundaries.h"
 #include "typetally/batch/collate.h"
 #include "typetally/batch/pack_plan.h"
+#include "typetally/batch/pack_stream.h"
 #include "typetally/report/metrics.h"
 #include "typetally/tally/row_stats.h"
 #include "typetally/tally/tally.h"

@@ -19,6 +19,7 @@
 #include "typetally/batch/boundaries.h"
 #include "typetally/batch/collate.h"
 #include "typetally/batch/pack_plan.h"
+#include "typetally/batch/pack_stream.h"
 
 namespace typetally::python {
 namespace {
@@ -81,6 +82,24 @@ void bind_pack_plan(nb::module_& module) {
   module.def("plan_packs", &make_plan, nb::arg("lengths"), nb::arg("capacity"), nb::arg("oversized"),
              nb::arg("max_samples"), nb::arg("multiple_of"), nb::arg("drop_last"), nb::arg("seed").none(),
              nb::arg("groups").none(), nb::arg("weights").none(), nb::arg("weight_capacity"));
+}
+
+void bind_pack_stream(nb::module_& module) {
+  nb::class_<PackStream>(module, "PackStream")
+      .def(
+          "__init__",
+          [](PackStream* stream, std::int64_t capacity, std::int64_t window, std::int64_t patience,
+             std::int64_t max_samples) { new (stream) PackStream(capacity, {window, patience, max_samples}); },
+          nb::arg("capacity"), nb::arg("window"), nb::arg("patience"), nb::arg("max_samples"))
+      .def(
+          "add",
+          [](PackStream& stream, std::int64_t length) {
+            auto packs = stream.add(length);
+            if (!packs) throw std::invalid_argument("[stream_packs] " + packs.error().detail);
+            return std::move(packs).value();
+          },
+          nb::arg("length"))
+      .def("flush", &PackStream::flush);
 }
 
 /// `kinds` number BoundaryKind; one name and one array each.
@@ -161,6 +180,7 @@ void bind_collate(nb::module_& module) {
 
 void bind_batch(nb::module_& module) {
   bind_pack_plan(module);
+  bind_pack_stream(module);
   module.def("document_boundaries", &read_boundaries, nb::arg("rows"), nb::arg("columns"), nb::arg("kinds"),
              nb::arg("names"), nb::arg("arrays"));
   bind_collate(module);

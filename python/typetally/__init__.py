@@ -9,6 +9,7 @@ from typetally.grammar import Grammar, grammars
 from typetally.isolation import check_isolation
 from typetally.meter import TokenTypeMeter
 from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
+from typetally.pack_stream import stream_packs
 from typetally.reference import compute_token_types
 from typetally.render import Rendered, render
 from typetally.row_stats import RowStats, row_stats
@@ -42,4 +43,5 @@ __all__ = [
     "render",
     "row_stats",
     "set_num_threads",
+    "stream_packs",
 ]

@@ -40,6 +40,7 @@ void copy_values(const void* from, std::int64_t n, Out* out) {
   // Bytes may alias anything, which would keep the loop from being vectorised.
   const In* __restrict in = static_cast<const In*>(from);
   Out* __restrict to = out;
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 values are numbers here, and keep their sign
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(in[i]);
 }
 

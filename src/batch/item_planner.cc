@@ -78,7 +78,8 @@ ItemOrder sort_items(const SampleLengths& samples, const SampleWeights& weights)
     const double larger = std::max(share(length(i), samples.capacity), share(weight(i), weights.capacity));
     return std::tuple(-larger, -length(i), -weight(i));
   };
-  std::stable_sort(result.order.begin(), result.order.end(), [&](auto a, auto b) { return key(a) < key(b); });
+  std::sort(result.order.begin(), result.order.end(),
+            [&](auto a, auto b) { return std::pair(key(a), a) < std::pair(key(b), b); });
   for (std::size_t i = 0; i < result.order.size(); ++i) {
     const bool same = i > 0 && key(result.order[i]) == key(result.order[i - 1]);
     if (same) {

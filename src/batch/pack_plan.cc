@@ -91,7 +91,8 @@ class PackPlanner {
     std::vector<std::uint32_t> items(lengths_.size());
     std::iota(items.begin(), items.end(), std::uint32_t{0});
     const auto group = [&](std::uint32_t item) { return options_.groups[item]; };
-    std::stable_sort(items.begin(), items.end(), [&](auto a, auto b) { return group(a) < group(b); });
+    const auto key = [&](std::uint32_t item) { return std::pair(group(item), item); };
+    std::sort(items.begin(), items.end(), [&](auto a, auto b) { return key(a) < key(b); });
     for (std::size_t begin = 0; begin < items.size();) {
       std::size_t end = begin + 1;
       while (end < items.size() && group(items[end]) == group(items[begin])) ++end;

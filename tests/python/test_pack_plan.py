@@ -1,6 +1,7 @@
 """Plans and packed data sets as Python users meet them."""
 
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,27 @@ def test_truncated_samples_are_cut_by_the_users_function() -> None:
 def test_a_plan_of_another_data_set_is_refused() -> None:
     with pytest.raises(ValueError, match="a plan of 2 samples, got sample 6"):
         tt.PackedDataset([1, 2], tt.plan_packs(LENGTHS, 10))
+
+
+def test_a_stream_yields_each_sample_once_and_keeps_few() -> None:
+    drawn = 0
+
+    def samples() -> Iterator[dict[str, Any]]:
+        nonlocal drawn
+        for i in range(1000):
+            drawn += 1
+            yield {"input_ids": [i] * (i * 37 % 11)}
+
+    seen = 0
+    for pack in tt.stream_packs(samples(), 20, window=50):
+        seen += len(pack)
+        assert sum(len(sample["input_ids"]) for sample in pack) <= 20
+        assert drawn - seen < 50 + 50
+    assert seen == drawn == 1000
+
+
+def test_a_stream_refuses_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"\[stream_packs\] expected lengths >= 0, got -1 at index 1"):
+        list(tt.stream_packs([1, -1], 5, length=lambda sample: sample))
+    with pytest.raises(ValueError, match="expected a window >= 1, got 0"):
+        tt.stream_packs([], 5, window=0)

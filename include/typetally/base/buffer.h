@@ -11,7 +11,7 @@ namespace typetally {
 template <class T>
 struct UninitializedAllocator : std::allocator<T> {
   template <class U>
-  struct rebind {
+  struct rebind {  // NOLINT(readability-identifier-naming): the name that allocators must use
     using other = UninitializedAllocator<U>;
   };
 
