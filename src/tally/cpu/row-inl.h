@@ -26,9 +26,8 @@ namespace typetally::cpu::HWY_NAMESPACE {
 inline constexpr float kNegligible = 40.0f;
 
 /// One row. Instructions per vector of bfloat16 under AVX-512: 1 to unpack, 1 for the extremes, 12 for the two sums and
-/// 0.3 for their widening. Arithmetic bounds it, not memory: rows in cache are read at most a tenth faster than rows in
-/// memory (bench/row_stats_bench.cc has the latter). SSE4, without multiply-add, pays for the exactness of
-/// Weigh::reduce.
+/// 0.3 for their widening. Arithmetic bounds it, not memory.
+/// SSE4, without multiply-add, pays for the exactness of Weigh::reduce.
 template <class T>
 class RowReader {
  public:
