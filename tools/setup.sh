@@ -10,7 +10,8 @@ fuzzing=(clang-19 libclang-rt-19-dev)
 say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-known() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# No pipe into `grep -q`: under pipefail apt-cache's SIGPIPE would make every package unknown.
+known() { [[ $(apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!\(]* ]]; }
 
 find_python() {
   local name
