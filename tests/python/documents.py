@@ -113,7 +113,7 @@ def run_cpp(found: list[Block], folder: Path, prefix: Path) -> None:
             configure = ["cmake", "-S", ".", "-B", "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}"]
             run(configure, source, f"configuring {block.place}")
             run(["cmake", "--build", "build"], source, f"compiling {block.place}")
-            run(["build/app"], folder, block.place)
+            run([str(source / "build/app")], folder, block.place)
 
 
 def commands(text: str) -> list[str]:
