@@ -11,6 +11,7 @@ ready := .venv/ready.stamp
 installed := build/installed.stamp
 dev_built := build/dev.stamp
 wheel_checked := build/wheel.stamp
+extra_wheel := build/extra/wheel.stamp
 
 core_sources := $(shell find src include cmake -type f) CMakeLists.txt CMakePresets.json
 package_sources := $(core_sources) $(shell find python -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
@@ -22,7 +23,7 @@ help:  ## this list
 
 .PHONY: setup
 setup: $(ready)  ## system packages (apt) and .venv with the pinned dependencies
-$(ready): constraints.txt tools/setup.sh tools/download_size.py
+$(ready): constraints.txt tools/setup.sh tools/apt.sh tools/download_size.py
 	@tools/setup.sh
 	@touch $@
 
@@ -67,6 +68,30 @@ test-python: build $(dev_built)  ## Python tests
 test-wheel: $(wheel_checked)  ## sdist, the wheel built from it, and its import in a clean environment
 $(wheel_checked): $(ready) $(package_sources) tools/test_wheel.sh tools/check_wheel.py
 	@tools/test_wheel.sh
+	@touch $@
+
+.PHONY: test-extra
+test-extra: $(ready)  ## what needs a browser or environments of its own (ms-swift, ...): the stages below
+	@$(PYTHON_IN_VENV) tools/run_stages.py test-page
+
+.PHONY: test-page
+test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chromium, without a window
+	@$(PYTHON_IN_VENV) -m pytest tests/extra/page
+build/chromium.stamp: tools/setup_page.sh tools/apt.sh
+	@tools/setup_page.sh
+	@mkdir -p build && touch $@
+
+# An environment of its own for tests/extra/NAME: a stage needs .venv-NAME/package.stamp and runs .venv-NAME/bin/python.
+.PRECIOUS: .venv-%/ready.stamp
+.venv-%/ready.stamp: tests/extra/%/constraints.txt tools/extra_env.sh | $(ready)
+	@tools/extra_env.sh $*
+	@touch $@
+.venv-%/package.stamp: .venv-%/ready.stamp $(extra_wheel) tools/extra_install.sh
+	@tools/extra_install.sh $*
+	@touch $@
+$(extra_wheel): $(installed)
+	@rm -rf build/extra
+	@$(PYTHON_IN_VENV) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w build/extra .
 	@touch $@
 
 .PHONY: test-layers

@@ -27,7 +27,8 @@ class Machine:
         self.log.touch()
         (folder / "tools").mkdir()
         (folder / "bin").mkdir()
-        shutil.copy(root / "tools/setup.sh", folder / "tools")
+        for name in ("setup.sh", "apt.sh", "setup_page.sh"):
+            shutil.copy(root / "tools" / name, folder / "tools")
         shutil.copy(root / "constraints.txt", folder)
         self.program("python3", PYTHON)
         # In two writes, as the real one: who stops reading after the first would end it by SIGPIPE.
@@ -39,8 +40,8 @@ class Machine:
         path.write_text("#!/bin/bash\n" + body)
         path.chmod(0o755)
 
-    def setup(self, *, user: int, installed: str) -> subprocess.CompletedProcess[str]:
-        """Runs the script as `user`, with packages that match the shell pattern `installed` there already."""
+    def setup(self, *, user: int, installed: str, script: str = "setup.sh") -> subprocess.CompletedProcess[str]:
+        """Runs a script as `user`, with packages that match the shell pattern `installed` there already."""
         self.program("id", f"echo {user}\n")
         self.program("dpkg-query", f'case "${{@: -1}}" in {installed}) echo -n installed ;; esac\n')
         self.program("sudo", "exit 1\n")
@@ -50,7 +51,7 @@ class Machine:
             "PYTHON": "python3",
         }
         return subprocess.run(
-            ["tools/setup.sh"],
+            [f"tools/{script}"],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -111,6 +112,15 @@ def test_nothing_is_installed_twice(machine: Machine) -> None:
     assert not [line for line in machine.asked if line.startswith("apt-get")]
 
 
+def test_the_browser_is_installed_when_it_is_missing(machine: Machine) -> None:
+    assert machine.setup(user=0, installed="*", script="setup_page.sh").returncode == 0
+    assert machine.setup(user=1000, installed="fonts-*", script="setup_page.sh").returncode != 0
+    assert not [line for line in machine.asked if line.startswith("apt-get")]
+    assert machine.setup(user=0, installed="fonts-*", script="setup_page.sh").returncode == 0
+    (install,) = [line for line in machine.asked if line.startswith("apt-get install -y")]
+    assert install.split()[-2:] == ["chromium", "chromium-driver"]
+
+
 def test_no_index_is_named(root: Path) -> None:
-    for name in ("tools/setup.sh", "tools/download_size.py", "Makefile", "constraints.txt"):
+    for name in ("tools/setup.sh", "tools/extra_env.sh", "tools/download_size.py", "Makefile", "constraints.txt"):
         assert "index-url" not in (root / name).read_text()
