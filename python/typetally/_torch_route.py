@@ -111,14 +111,46 @@ class DeviceSums:
         import torch
 
         good = supervised & rows.finite
-        correct, top5 = rows.rank == 0, rows.rank < TOP
+        ones = torch.ones_like(good)
+        flags = [ones, rows.rank == 0, ones, rows.rank < TOP, ones]
+        self._add(flags, supervised & ~rows.finite, [rows.nll, rows.entropy], types, good)
+
+    def add_tokens(
+        self,
+        nll: torch.Tensor,
+        correct: torch.Tensor,
+        entropy: torch.Tensor | None,
+        types: torch.Tensor,
+        supervised: torch.Tensor,
+    ) -> None:
+        """Adds per-token results; all are [R] on the sums' device, whose ranks are unknown."""
+        import torch
+
+        finite = nll.isfinite() if entropy is None else nll.isfinite() & entropy.isfinite()
+        good = supervised & finite
+        ones, none = torch.ones_like(good), torch.zeros_like(good)
+        flags = [ones, correct != 0, none, none, none if entropy is None else ones]
+        values = [nll, torch.zeros_like(nll) if entropy is None else entropy]
+        self._add(flags, supervised & ~finite, values, types, good)
+
+    def _add(
+        self,
+        flags: list[torch.Tensor],
+        nonfinite: torch.Tensor,
+        values: list[torch.Tensor],
+        types: torch.Tensor,
+        good: torch.Tensor,
+    ) -> None:
+        """Columns [R] in the order of TypeTally, flags and values where `good`."""
+        import torch
+
         dtype = self._sums.dtype
-        ones = good.to(dtype)
-        flags = [ones, ones * correct, ones, ones * top5, ones, (supervised & ~rows.finite).to(dtype)]
-        values = [torch.where(good, value, 0.0).to(dtype) for value in (rows.nll, rows.entropy)]
+        columns = [(flag & good).to(dtype) for flag in flags]
+        columns.append(nonfinite.to(dtype))
+        columns += [torch.where(good, value, 0.0).to(dtype) for value in values]
         kinds = torch.arange(KINDS, device=types.device)[:, None] == types.clamp(min=0)[None, :]
         # A product with a mask and not index_add_, whose order of addition CUDA leaves open.
-        self._accumulate(kinds.to(dtype) @ torch.stack([*flags, *values], dim=1))
+        self._accumulate(kinds.to(dtype) @ torch.stack(columns, dim=1))
 
     def _accumulate(self, value: torch.Tensor) -> None:
         total = self._sums + value
@@ -165,19 +197,44 @@ def add_targets(sums: DeviceSums, logits: torch.Tensor, targets: _core.Targets) 
         sums.add(rows, labels[part], types[part], torch.ones_like(labels[part], dtype=torch.bool))
 
 
-def device_targets(labels: torch.Tensor, cu_seqlens: torch.Tensor | None, shifted: bool) -> torch.Tensor:
-    """What each position of labels [..., T] predicts (-100: nothing), flattened, where labels are on the device."""
+def types_beside(labels: torch.Tensor, token_types: Any, operation: str) -> torch.Tensor:
+    """Types like labels, on their device; all -1 where there are none. Raises ValueError for another shape."""
     import torch
 
-    if shifted:
-        return labels.reshape(-1)
+    types = torch.full_like(labels, -1) if token_types is None else torch.as_tensor(token_types).to(labels.device)
+    if types.shape != labels.shape:
+        raise ValueError(f"[{operation}] expected token_types of shape {tuple(labels.shape)}, got {tuple(types.shape)}")
+    return types
+
+
+def bounds_of(cu_seqlens: Any) -> torch.Tensor | None:
+    """cu_seqlens as a tensor, where it is."""
+    import torch
+
+    return None if cu_seqlens is None else torch.as_tensor(cu_seqlens)
+
+
+def device_targets(labels: torch.Tensor, cu_seqlens: torch.Tensor | None, shifted: bool) -> torch.Tensor:
+    """What each position of labels [..., T] predicts (-100: nothing), flattened, where labels are on the device."""
+    return labels.reshape(-1) if shifted else _predicted(labels, cu_seqlens)[1:]
+
+
+def device_labels(labels: torch.Tensor, cu_seqlens: torch.Tensor | None, shifted: bool) -> torch.Tensor:
+    """labels [..., T], flattened, without those that nothing predicts, where labels are on the device."""
+    return labels.reshape(-1) if shifted else _predicted(labels, cu_seqlens)[:-1]
+
+
+def _predicted(labels: torch.Tensor, cu_seqlens: torch.Tensor | None) -> torch.Tensor:
+    """Flattened labels [n] and a -100 [n + 1], with -100 where a document begins."""
+    import torch
+
     flat = torch.full((labels.numel() + 1,), -100, dtype=torch.int64, device=labels.device)
     flat[:-1] = labels.reshape(-1)
     if cu_seqlens is None:
         flat[:-1].view(-1, labels.shape[-1])[:, 0] = -100
     else:
         flat[cu_seqlens.to(labels.device, torch.int64)] = -100
-    return flat[1:]
+    return flat
 
 
 def add_masked(sums: DeviceSums, logits: torch.Tensor, labels: torch.Tensor, types: torch.Tensor) -> None:

@@ -19,7 +19,10 @@ from typetally._torch_route import (
     DeviceSums,
     add_masked,
     add_targets,
+    bounds_of,
+    device_labels,
     device_targets,
+    types_beside,
 )
 
 
@@ -133,6 +136,10 @@ class TokenTypeMeter:
         operation = "update_from_tokens"
         if (predicted is None) == (correct is None):
             raise ValueError(f"[{operation}] expected exactly one of predicted and correct, got both or none")
+        if self._by_torch(nll) and is_torch(labels):
+            right = correct if predicted is None else predicted == labels
+            self._tokens_on_device(nll, right, entropy, labels, token_types, cu_seqlens, shifted)
+            return
         batch = Batch(operation, labels, token_types, cu_seqlens, shifted)
         targets = batch.targets(batch.shape, None)
         places = targets.rows + (0 if shifted else 1)
@@ -221,16 +228,34 @@ class TokenTypeMeter:
         self, logits: Tensor, labels: Tensor, token_types: Tensor | None, cu_seqlens: Tensor | None, shifted: bool
     ) -> None:
         """`update` where labels are on a device and are not waited for."""
-        import torch
-
         if tuple(logits.shape[:-1]) != tuple(labels.shape) or labels.ndim not in (1, 2):
             raise ValueError(f"[update] expected labels of shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
-        types = torch.full_like(labels, -1) if token_types is None else torch.as_tensor(token_types).to(labels.device)
-        if types.shape != labels.shape:
-            raise ValueError(f"[update] expected token_types of shape {tuple(labels.shape)}, got {tuple(types.shape)}")
-        bounds = None if cu_seqlens is None else torch.as_tensor(cu_seqlens)
+        types, bounds = types_beside(labels, token_types, "update"), bounds_of(cu_seqlens)
         wanted = device_targets(labels, bounds, shifted)
         # The type of position i's target is that of the next position, or of i itself.
         kinds = types.reshape(-1) if shifted else types.reshape(-1).roll(-1)
         add_masked(self._sums_on(logits), logits.detach(), wanted, kinds)
+        self._tally.batches += 1
+
+    def _tokens_on_device(
+        self,
+        nll: Tensor,
+        correct: Tensor,
+        entropy: Tensor | None,
+        labels: Tensor,
+        token_types: Tensor | None,
+        cu_seqlens: Tensor | None,
+        shifted: bool,
+    ) -> None:
+        """`update_from_tokens` where nothing is waited for."""
+        operation = "update_from_tokens"
+        for name, value in (("nll", nll), ("correct", correct), ("entropy", entropy)):
+            if value is not None and (not is_torch(value) or value.shape != labels.shape):
+                got = tuple(value.shape) if is_torch(value) else type(value).__name__
+                raise ValueError(f"[{operation}] expected {name} as a tensor of {tuple(labels.shape)}, got {got}")
+        types = types_beside(labels, token_types, operation).to(nll.device)
+        scored = device_labels(labels.to(nll.device), bounds_of(cu_seqlens), shifted)
+        flat = None if entropy is None else entropy.detach().reshape(-1)
+        add = self._sums_on(nll).add_tokens
+        add(nll.detach().reshape(-1), correct.reshape(-1), flat, types.reshape(-1), scored >= 0)
         self._tally.batches += 1

@@ -196,6 +196,27 @@ def test_the_torch_route_reads_hidden_states():
     compare_routes(ours, theirs)
 
 
+@pytest.mark.parametrize("extra", [{}, {"shifted": True}, {"cu_seqlens": [0, 5, 5, 20, 34]}], ids=str)
+@pytest.mark.parametrize("entropies", [True, False])
+@pytest.mark.parametrize("given", ["predicted", "correct"])
+def test_the_torch_route_reads_tokens(extra, entropies, given):
+    rng = np.random.default_rng(10)
+    _, labels, types = (torch.from_numpy(a) for a in batch(rng, 2, 17, 4))
+    nll, entropy = torch.from_numpy(rng.gamma(2.0, size=(2, 17))), torch.from_numpy(rng.random((2, 17)))
+    nll[0, 3], nll[1, 4], entropy[1, 6] = np.nan, np.inf, np.nan
+    predicted = torch.from_numpy(rng.integers(0, 4, size=(2, 17)))
+    right = {"predicted": predicted} if given == "predicted" else {"correct": predicted == labels}
+    results = {"nll": nll, "entropy": entropy if entropies else None, **right}
+    ours, theirs = TokenTypeMeter(), TokenTypeMeter(route="torch")
+    for meter in (ours, theirs):
+        meter.update_from_tokens(labels=labels, token_types=types, **results, **extra)
+    compare_routes(ours, theirs)
+    with pytest.raises(
+        ValueError, match=r"\[update_from_tokens\] expected nll as a tensor of \(2, 17\), got \(2, 16\)"
+    ):
+        theirs.update_from_tokens(labels=labels, **results | {"nll": nll[:, 1:]})
+
+
 def test_sums_on_a_device_without_float64(monkeypatch):
     """Pairs of float32 keep what one float32 would lose."""
     monkeypatch.setattr("typetally._torch_route.wide", lambda _: torch.float32)

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from typetally.notes import NOTES_KEY
+from typetally.trainer.head import Backbone
 from typetally.trainer.micro_batch import MicroBatch
+from typetally.trainer.outputs import Forward
 
 OURS = ("token_types", NOTES_KEY)
 
@@ -19,7 +21,7 @@ class Recorder(Protocol):
     def expects_forward(self, module: nn.Module) -> bool:
         """Whether a forward outside compute_loss belongs to a window."""
 
-    def record(self, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
+    def record(self, batch: MicroBatch, forward: Forward) -> bool:
         """Tallies one micro-batch. Returns whether there was anything to tally. Never raises."""
 
 
@@ -31,6 +33,7 @@ class ForwardHooks:
         self.batch: MicroBatch | None = None
         self._alone: MicroBatch | None = None
         self._recorder = recorder
+        self._backbone = Backbone(module)
         # Compiled models call hooks inside the graph; ours are Python and have to break it.
         disable: Any = torch.compiler.disable
         before, after = disable(self._before), disable(self._after)
@@ -40,11 +43,13 @@ class ForwardHooks:
         ]
 
     def remove(self) -> None:
+        self._backbone.remove()
         for handle in self._handles:
             handle.remove()
 
     def _before(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         kwargs = dict(kwargs)
+        self._backbone.begin()
         if self.batch is None:
             self._alone = MicroBatch.take(kwargs) if self._recorder.expects_forward(module) else None
         for key in OURS:
@@ -53,5 +58,7 @@ class ForwardHooks:
 
     def _after(self, module: nn.Module, args: Any, kwargs: dict[str, Any], outputs: Any) -> None:
         batch, self._alone = self.batch or self._alone, None
+        hidden = self._backbone.end()
         if batch is not None and not batch.tallied:
-            batch.tallied = self._recorder.record(batch, outputs, kwargs)
+            forward = Forward(kwargs, outputs, lambda: self._backbone.states(hidden))
+            batch.tallied = self._recorder.record(batch, forward)

@@ -19,7 +19,7 @@ from typetally.notes import BatchNotes, Coverage
 from typetally.placement import IGNORE, IGNORE_INDEX
 from typetally.sample_types import SampleTyper
 from typetally.trainer.micro_batch import MicroBatch
-from typetally.trainer.outputs import tally_outputs
+from typetally.trainer.outputs import Forward, Labels, read_forward, tally_outputs
 from typetally.trainer.repeats import real_items, without_repeats
 from typetally.trainer.window import Window
 
@@ -85,19 +85,22 @@ class Recorder:
         """Outside compute_loss a forward counts where the trainer trains or evaluates, not in someone's callback."""
         return module.training or self.evaluating
 
-    def record(self, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
+    def record(self, batch: MicroBatch, forward: Forward) -> bool:
         """Tallies one micro-batch. Returns whether there was anything to tally. Never raises."""
         window = self._evaluations[-1] if self._evaluations else self._train
         try:
-            return self._record(window, batch, outputs, kwargs)
+            return self._record(window, batch, forward)
         except Exception:
             window.meter.add_error()
             self.log_failure()
             return True
 
-    def _record(self, window: Window, batch: MicroBatch, outputs: Any, kwargs: dict[str, Any]) -> bool:
+    def _record(self, window: Window, batch: MicroBatch, forward: Forward) -> bool:
+        kwargs = forward.inputs
         if not _has_labels(batch, kwargs):
             return False
+        # First of all, since a sharded output embedding is gathered here: every rank has to come by.
+        read = read_forward(forward)
         items = real_items(self._trainer.accelerator) if self._evaluations else None
         if items == 0:
             return True
@@ -113,15 +116,8 @@ class Recorder:
         window.count_samples(notes.coverage(items))
         if items is not None:
             labels = without_repeats(labels, notes, items)
-        tally_outputs(
-            window.meter,
-            outputs,
-            labels=labels,
-            types=types,
-            cu_seqlens=None if shifted else notes.cu_seqlens,
-            shifted=shifted,
-            logits_to_keep=kwargs.get("logits_to_keep"),
-        )
+        target = Labels(labels, types, None if shifted else notes.cu_seqlens, shifted)
+        tally_outputs(window.meter, read, target, kwargs.get("logits_to_keep"))
         self._leaks.see(kwargs, notes.packed)
         return True
 
