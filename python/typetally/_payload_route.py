@@ -58,3 +58,12 @@ def join_suffix(suffix: str | Sequence[str] | None) -> str:
     if isinstance(suffix, bytes) or not isinstance(suffix, Sequence) or not all(isinstance(s, str) for s in suffix):
         raise TypeError(f"[payload route] expected suffix as a string, strings or None, got {suffix!r}")
     return "".join(suffix)
+
+
+def serialize_payload(payload: Any, keys: tuple[Sequence[str], Sequence[str]] = REFERENCE_KEYS) -> str:
+    """An answer as this route writes it: `json.dumps(payload, ensure_ascii=False)`, coordinate tokens bare. Raises
+    ValueError that says which value is none of JSON's."""
+    text, _, error = _core.serialize_payload(payload, list(keys[0]), list(keys[1]), unicodedata.normalize, "")
+    if error is not None:
+        raise ValueError(str(Skipped(*error)))
+    return bytes(text).decode("utf-8", "surrogatepass")

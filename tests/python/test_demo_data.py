@@ -9,7 +9,8 @@ pytest.importorskip("transformers")
 
 from PIL import Image
 
-from typetally.demo.data import BadLine, Line, read_lines
+from typetally.data_files import BadLine
+from typetally.demo.data import Line, read_lines
 from typetally.demo.shapes import QUESTION, SIDE
 
 ANSWER = '{"desc": "red", "bbox_2d": [1, 2, 3, 4]}'

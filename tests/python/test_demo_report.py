@@ -14,8 +14,8 @@ from PIL import Image
 from rich.console import Console
 
 import typetally as tt
+from typetally.data_files import BadLine
 from typetally.demo.curves import charts, nice_ticks, spread
-from typetally.demo.data import BadLine
 from typetally.demo.history import read_log, write_log_line
 from typetally.demo.report import Report, TypedAnswer, coverage_text, learned_text, print_report, write_page
 

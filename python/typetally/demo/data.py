@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from typetally.data_files import BadLine, answer_text, bad_line, check_unicode, read_records
 from typetally.demo.encode import Message
 from typetally.demo.shapes import QUESTION, SIDE
 from typetally.demo.tokenizer import SPECIAL_TOKENS
@@ -26,14 +27,6 @@ _RESERVED = tuple(token for token in SPECIAL_TOKENS if "_pad|" in token or "visi
 
 
 @dataclass(frozen=True)
-class BadLine:
-    """A line that could not be used: its number, from 1, and why."""
-
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class Line:
     """A usable line: its number, from 1, and the conversation with its pictures loaded."""
 
@@ -44,30 +37,20 @@ class Line:
 def read_lines(path: Path) -> Iterator[Line | BadLine]:
     """The lines of a JSON Lines file in order; blank ones are passed over. OSError if the file cannot be read."""
     with path.open("rb") as stream:
-        for number, raw in enumerate(stream, 1):
-            if not raw.strip():
-                continue
-            try:
-                yield Line(number, conversation(json.loads(raw.strip().decode("utf-8-sig")), path.parent))
-            except (ValueError, RecursionError) as error:
-                yield BadLine(number, _reason(error))
+        for found in read_records(stream):
+            yield found if isinstance(found, BadLine) else _line(*found, path.parent)
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: byte {error.start}"
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error)
+def _line(number: int, record: dict[str, Any], folder: Path) -> Line | BadLine:
+    try:
+        return Line(number, conversation(record, folder))
+    except (ValueError, RecursionError) as error:
+        return bad_line(number, error)
 
 
-def conversation(record: Any, folder: Path) -> list[Message]:
+def conversation(record: dict[str, Any], folder: Path) -> list[Message]:
     """The messages of one record with its pictures, which paths relative to `folder` name. ValueError says what is
     wrong with it."""
-    if not isinstance(record, dict):
-        raise ValueError(f"expected an object, got {type(record).__name__}")
     if "messages" in record:
         messages = _chat(record, folder)
     elif "answer" in record:
@@ -80,9 +63,6 @@ def conversation(record: Any, folder: Path) -> list[Message]:
 
 
 def _question_and_answer(record: dict[str, Any], folder: Path) -> list[Message]:
-    answer = record["answer"]
-    if not isinstance(answer, str):
-        answer = json.dumps(answer, ensure_ascii=False)
     question = record.get("question", QUESTION)
     if not isinstance(question, str):
         raise ValueError(f"expected `question` as text, got {type(question).__name__}")
@@ -90,7 +70,7 @@ def _question_and_answer(record: dict[str, Any], folder: Path) -> list[Message]:
     parts = [_picture(name, folder) for name in (pictures if isinstance(pictures, list) else [pictures])]
     return [
         {"role": "user", "content": [*parts, {"type": "text", "text": question}]},
-        {"role": "assistant", "content": answer},
+        {"role": "assistant", "content": answer_text(record["answer"])},
     ]
 
 
@@ -190,5 +170,4 @@ def _check_text(message: Message) -> None:
         for token in _RESERVED:
             if token in text:
                 raise ValueError(f"expected text without {token}, which the chat template writes")
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise ValueError("expected text in Unicode, got a lone surrogate")
+        check_unicode(text)

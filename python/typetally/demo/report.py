@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from typetally import pages
+from typetally.data_files import BadLine
 from typetally.demo.curves import charts
-from typetally.demo.data import BadLine
 from typetally.demo.history import ACCURACY, ENTROPY, LOSS, TYPES, LogLine, curve, first_above, last_value
 from typetally.render import Rendered
 from typetally.terminal import STYLES
