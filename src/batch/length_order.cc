@@ -15,7 +15,11 @@ template <class Body>
 void for_each(const SampleLengths& samples, std::int64_t begin, std::int64_t end, Body body) {
   const std::int64_t beyond = samples.truncate ? samples.capacity : samples.capacity + 1;
   const std::int64_t* lengths = samples.lengths.data();
-  const auto slot = [&](std::int64_t length) { return length > samples.capacity ? beyond : length; };
+  const auto capacity = static_cast<std::uint64_t>(samples.capacity);
+  // A negative length is a huge one here, and so takes no place of its own.
+  const auto slot = [&](std::int64_t length) {
+    return static_cast<std::uint64_t>(length) > capacity ? beyond : length;
+  };
   if (samples.items.empty()) {
     for (std::int64_t i = begin; i < end; ++i) body(static_cast<std::uint32_t>(i), slot(lengths[i]));
   } else {
@@ -57,7 +61,7 @@ LengthOrder sort_by_length(const SampleLengths& samples) {
   LengthOrder result;
   result.counts.resize(slots - 1);
   const std::uint32_t kept = place_ranges(ranges, result.counts);
-  // The samples left out are written behind the others and cut off.
+  // The samples left out are written behind the others.
   std::uint32_t next = kept;
   for (auto& range : ranges) {
     const std::uint32_t left_out = range.back();
@@ -70,6 +74,7 @@ LengthOrder sort_by_length(const SampleLengths& samples) {
     std::uint32_t* places = ranges[static_cast<std::size_t>(begin / grain)].data();
     for_each(samples, begin, end, [&](std::uint32_t sample, std::int64_t slot) { order[places[slot]++] = sample; });
   });
+  result.left_out.assign(result.order.begin() + kept, result.order.end());
   result.order.resize(kept);
   return result;
 }

@@ -21,9 +21,11 @@ struct SampleLengths {
 struct LengthOrder {
   Buffer<std::uint32_t> order;        ///< samples by decreasing length, then as given
   std::vector<std::uint32_t> counts;  ///< [capacity + 1], by length
+  Buffer<std::int64_t> left_out;      ///< the other samples, as given: longer ones, and those of negative length
 };
 
-/// A stable counting sort, in parallel; the same result on any number of threads.
+/// A stable counting sort, in parallel; the same result on any number of threads. Where samples.truncate is set no
+/// length may be negative.
 LengthOrder sort_by_length(const SampleLengths& samples);
 
 }  // namespace typetally

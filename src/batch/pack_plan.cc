@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,9 @@ class PackPlanner {
   }
 
   Result<PackPlan> run() {
+    // Sorting counts the lengths anyway; only what it cannot tell apart needs a look at every sample first.
+    const bool one_walk = options_.groups.empty() && options_.oversized != Oversized::kTruncate;
+    if (one_walk && is_countable(lengths_.size())) sorted_ = sort_by_length({lengths_, {}, capacity_, false});
     if (auto error = find_oversized()) return *error;
     set_oversized_apart();
     plan_groups();
@@ -60,7 +64,7 @@ class PackPlanner {
 
  private:
   std::optional<Error> find_oversized() {
-    auto lengths = scan_sizes("lengths", lengths_, capacity_);
+    auto lengths = sorted_ ? scan_sorted(*sorted_, lengths_) : scan_sizes("lengths", lengths_, capacity_);
     auto weights = scan_sizes("weights", options_.weights, options_.weight_capacity);
     if (!lengths || !weights) return lengths ? weights.error() : lengths.error();
     const bool cannot_cut = options_.oversized == Oversized::kError || options_.oversized == Oversized::kTruncate;
@@ -103,16 +107,15 @@ class PackPlanner {
 
   void plan_group(std::span<const std::uint32_t> items) {
     const SampleLengths samples{lengths_, items, capacity_, options_.oversized == Oversized::kTruncate};
-    const std::int64_t countable = std::max(kMaxCounted, static_cast<std::int64_t>(samples.size()));
-    if (options_.weights.empty() && capacity_ <= countable) {
-      plan_by_counts(samples);
-    } else {
-      plan_by_items(samples);
-    }
+    if (!is_countable(samples.size())) return plan_by_items(samples);
+    plan_by_counts(sorted_ ? std::move(*sorted_) : sort_by_length(samples));
   }
 
-  void plan_by_counts(const SampleLengths& samples) {
-    LengthOrder sorted = sort_by_length(samples);
+  bool is_countable(std::size_t samples) const {
+    return options_.weights.empty() && capacity_ <= std::max(kMaxCounted, static_cast<std::int64_t>(samples));
+  }
+
+  void plan_by_counts(LengthOrder sorted) {
     std::vector<LengthCount> by_length;
     std::vector<std::uint32_t> runs;
     for (std::size_t length = sorted.counts.size(); length-- > 0;) {
@@ -203,6 +206,7 @@ class PackPlanner {
   const PackOptions& options_;
   std::uint32_t max_samples_ = kNoLimit;
   Random random_;
+  std::optional<LengthOrder> sorted_;  ///< of all samples, until they are planned
   PackList packs_;
   std::int64_t tokens_ = 0;
   Buffer<std::int64_t> dropped_last_;

@@ -50,6 +50,23 @@ Result<SizeScan> scan_sizes(const std::string& subject, std::span<const std::int
   return all;
 }
 
+Result<SizeScan> scan_sorted(const LengthOrder& sorted, std::span<const std::int64_t> lengths) {
+  SizeScan all;
+  bool bad = false;
+  for (std::size_t length = 1; length < sorted.counts.size(); ++length) {
+    std::int64_t tokens = 0;
+    bad |= __builtin_mul_overflow(static_cast<std::int64_t>(length), sorted.counts[length], &tokens);
+    bad |= __builtin_add_overflow(all.sum, tokens, &all.sum);
+  }
+  for (const std::int64_t sample : sorted.left_out) {
+    const std::int64_t length = lengths[static_cast<std::size_t>(sample)];
+    bad |= length < 0 || __builtin_add_overflow(all.sum, length, &all.sum);
+  }
+  if (bad) return first_bad("lengths", lengths);
+  all.beyond = sorted.left_out;
+  return all;
+}
+
 Error refused_size(std::string subject, std::int64_t index, const std::string& expected, std::int64_t got) {
   return {ErrorCode::kMalformed, std::move(subject), index,
           "expected " + expected + ", got " + std::to_string(got) + " at index " + std::to_string(index)};

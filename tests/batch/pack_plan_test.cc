@@ -232,7 +232,7 @@ TEST(PackPlan, SeedsShuffleEqualSamplesAndPacksAlone) {
 }
 
 TEST(PackPlan, ThreadsDoNotChangeThePlan) {
-  Lengths lengths(600'000);
+  Lengths lengths(3'000'000);  // enough for blocks of huge pages
   std::uint64_t state = 1;
   for (std::int64_t& length : lengths) {
     state = state * 6364136223846793005 + 1442695040888963407;
@@ -268,8 +268,12 @@ TEST(PackPlan, ErrorsNameIndexAndValue) {
     return plan_packs(lengths, 10, options).error().detail;
   };
   constexpr std::int64_t kHuge = std::int64_t{1} << 62;
-  EXPECT_EQ(detail({1, -3}), "expected lengths >= 0, got -3 at index 1");
-  EXPECT_EQ(detail({1, kHuge, kHuge}), "expected lengths whose sum fits 64 bits, got 4611686018427387904 at index 2");
+  const Lengths groups = {0, 1, 0};
+  for (const PackOptions& options : {PackOptions{}, {.oversized = Oversized::kTruncate}, {.groups = groups}}) {
+    EXPECT_EQ(detail({1, -3, 2}, options), "expected lengths >= 0, got -3 at index 1");
+    EXPECT_EQ(detail({1, kHuge, kHuge}, options),
+              "expected lengths whose sum fits 64 bits, got 4611686018427387904 at index 2");
+  }
   EXPECT_EQ(detail({1, 11}, {.oversized = Oversized::kError}),
             "expected lengths up to the capacity of 10, got 11 at index 1");
   EXPECT_EQ(detail({1, 1}, {.multiple_of = 3}),
