@@ -35,7 +35,11 @@ $(installed): $(ready) $(package_sources)
 
 .PHONY: demo
 demo: build  ## train a tiny model and look at its metrics by type (DATA=train.jsonl for your own file)
-	@.venv/bin/typetally demo $(if $(DATA),--data $(DATA))
+	@.venv/bin/typetally demo $(if $(DATA),--data "$(DATA)")
+
+.PHONY: picture
+picture: demo  ## the curves of the README, from a run of the demo
+	@cp runs/demo/curves.svg docs/curves.svg
 
 .PHONY: test
 test: $(ready)  ## everything that CI runs: all test-... stages below, lint and the layer check

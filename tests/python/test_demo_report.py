@@ -18,6 +18,7 @@ from typetally.data_files import BadLine
 from typetally.demo.curves import charts, nice_ticks, spread
 from typetally.demo.history import read_log, write_log_line
 from typetally.demo.report import Report, TypedAnswer, coverage_text, learned_text, print_report, write_page
+from typetally.notes import Coverage
 
 VOID = {"meta", "img"}
 
@@ -75,7 +76,8 @@ def report():
     tokens = tt.render([0, 0], [1, 2], Script())
     answers = [TypedAnswer([Image.new("RGB", (8, 8))], tokens)]
     bad = [BadLine(number, "<script>alert(2)</script>") for number in range(1, 31)]
-    return Report("demo: <script>.jsonl", ["1 <b> fact"], log_lines(), bad, answers)
+    coverage = {"training": Coverage(9, 7, skipped={"unknown_id": 1, "excluded": 1})}
+    return Report("demo: <script>.jsonl", ["1 <b> fact"], log_lines(), coverage, bad, answers)
 
 
 def test_the_page_refers_to_nothing_and_runs_nothing(report, tmp_path):
@@ -113,9 +115,9 @@ def test_the_words_say_what_the_lines_say(report):
     assert learned_text(report.lines) == (
         "Accuracy of at least 0.9 on held-out answers: format from step 15, desc from step 30, coord not yet."
     )
-    assert coverage_text(report.lines) == (
-        "Coverage: 100.0% of training targets typed, 0 samples skipped; 100.0% of evaluation targets typed, "
-        "0 samples skipped."
+    assert coverage_text(report) == (
+        "Coverage: training: 9 samples seen, 7 typed, 2 skipped (1 excluded, 1 unknown_id); "
+        "100.0% of the last evaluation's targets are typed."
     )
     console = Console(record=True, width=120)
     print_report(report, console)

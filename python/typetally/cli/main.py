@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from typetally.cli.demo import demo
 from typetally.cli.grammars import grammars
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(grammars)
+app.command()(demo)
 
 
 @app.callback()

@@ -33,7 +33,7 @@ def encode(messages: list[Message], processor: PictureProcessor, model: Qwen3VLF
     `image_grid_thw` `[pictures, 3]`.
     """
     sample: Sample = {}
-    images = _images(messages)
+    images = images_of(messages)
     if images:
         sample.update(processor.image_processor(images=images, return_tensors="pt"))
     ids: list[int] = []
@@ -50,7 +50,8 @@ def encode(messages: list[Message], processor: PictureProcessor, model: Qwen3VLF
     return sample
 
 
-def _images(messages: list[Message]) -> list[Image.Image]:
+def images_of(messages: list[Message]) -> list[Image.Image]:
+    """The pictures of a conversation, in order."""
     parts = [part for message in messages if not isinstance(message["content"], str) for part in message["content"]]
     return [part["image"].convert("RGB") for part in parts if part["type"] == "image"]
 

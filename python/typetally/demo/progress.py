@@ -23,7 +23,8 @@ def progress_bar(console: Console) -> Progress:
 class RunLog(TrainerCallback):
     """Keeps every log line, in memory and as JSON Lines, and shows progress with the latest accuracy by type.
 
-    A context manager: the file and the bar are open inside it.
+    Training ends after `seconds` at the latest, and always with an evaluation. A context manager: the file and the bar
+    are open inside it.
     """
 
     def __init__(self, path: Path, console: Console, seconds: float) -> None:
@@ -48,8 +49,10 @@ class RunLog(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.update(self._task, completed=state.global_step)
-        if time.monotonic() > self._deadline:
-            control.should_training_stop = True
+        late = time.monotonic() > self._deadline
+        if late or state.global_step >= state.max_steps:
+            control.should_log = control.should_evaluate = True
+            control.should_training_stop = control.should_training_stop or late
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         line = {"step": state.global_step, **(logs or {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from typetally import pages
 from typetally.data_files import BadLine
 from typetally.demo.curves import charts
 from typetally.demo.history import ACCURACY, ENTROPY, LOSS, TYPES, LogLine, curve, first_above, last_value
+from typetally.notes import Coverage
 from typetally.render import Rendered
 from typetally.terminal import STYLES
 
@@ -41,6 +42,8 @@ class Report:
     title: str
     facts: list[str]
     lines: Sequence[LogLine]
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    """What became of the samples that were seen, by what they were seen in."""
     bad_lines: list[BadLine] = field(default_factory=list)
     answers: list[TypedAnswer] = field(default_factory=list)
 
@@ -89,14 +92,12 @@ def learned_text(lines: Sequence[LogLine]) -> str:
     return f"Accuracy of at least {LEARNED:g} on held-out answers: " + ", ".join(parts) + "."
 
 
-def coverage_text(lines: Sequence[LogLine]) -> str:
-    """How much of what was supervised got a type, in training and in evaluation."""
-    parts = []
-    for title, prefix in (("training", ""), ("evaluation", "eval_")):
-        share = last_value(lines, f"{prefix}typed_frac")
-        if share is not None:
-            skipped = last_value(lines, f"{prefix}skipped_samples") or 0
-            parts.append(f"{share:.1%} of {title} targets typed, {skipped:g} samples skipped")
+def coverage_text(report: Report) -> str:
+    """What became of the samples, and how much of what was supervised has a type."""
+    parts = [f"{name}: {coverage}" for name, coverage in report.coverage.items()]
+    share = last_value(report.lines, "eval_typed_frac")
+    if share is not None:
+        parts.append(f"{share:.1%} of the last evaluation's targets are typed")
     return "Coverage: " + "; ".join(parts) + "."
 
 
@@ -110,7 +111,7 @@ def print_report(report: Report, console: Console) -> None:
         table.add_row(Text(row.name, STYLES[row.name]), *cells, row.count)
     console.print(table)
     console.print(learned_text(report.lines))
-    console.print(coverage_text(report.lines))
+    console.print(coverage_text(report))
     for bad in report.bad_lines[:_SHOWN_BAD_LINES]:
         console.print(f"line {bad.number}: {bad.reason}", style="yellow", markup=False, highlight=False)
     if report.bad_lines:
@@ -129,7 +130,7 @@ def write_page(report: Report, path: Path) -> None:
         title=report.title,
         facts=report.facts,
         learned=learned_text(report.lines),
-        coverage=coverage_text(report.lines),
+        coverage=coverage_text(report),
         curves=charts(report.lines),
         quantities=[quantity.title for quantity in QUANTITIES],
         rows=rows(report.lines),
