@@ -9,7 +9,8 @@ from pathlib import Path
 
 from transformers import Qwen3VLForConditionalGeneration
 
-from typetally.demo.data import BadLine, Line, read_lines
+from typetally.data_files import BadLine
+from typetally.demo.data import Line, read_lines
 from typetally.demo.encode import Message, Sample, encode, scene_messages
 from typetally.demo.model import PictureProcessor
 from typetally.demo.shapes import draw_scene
