@@ -61,11 +61,15 @@ std::string detect(const Marker& marker, const nb::bytes& text) {
   return std::string(marker.detect({text.c_str(), text.size()}));
 }
 
-/// [(name, summary, example)]
+/// [(name, summary, example, [(open, close)])]
 nb::list grammar_list() {
   nb::list result;
   for (const Grammar& grammar : grammars()) {
-    result.append(nb::make_tuple(grammar.name, grammar.summary, grammar.example));
+    nb::list delimiters;
+    for (const Delimiter& delimiter : grammar.delimiters) {
+      delimiters.append(nb::make_tuple(delimiter.open, delimiter.close));
+    }
+    result.append(nb::make_tuple(grammar.name, grammar.summary, grammar.example, delimiters));
   }
   return result;
 }

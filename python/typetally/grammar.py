@@ -18,6 +18,7 @@ class GrammarInfo(NamedTuple):
     name: str
     summary: str  # one line: which models write so
     example: str  # an answer in it
+    delimiters: list[tuple[str, str]]  # tags that open and close
 
 
 def grammars() -> list[str]:

@@ -15,6 +15,8 @@ from typetally._tensors import Tensor, integers, like
 from typetally.grammar import Grammar, make_marker
 from typetally.vocabulary import Vocabulary
 
+DESC, COORD, FORMAT = 1, 2, 3
+
 
 class Span(NamedTuple):
     """Bytes [begin, end) of a text as UTF-8, and their type: DESC 1, COORD 2, FORMAT 3."""

@@ -40,3 +40,48 @@ def test_a_wrong_call_exits_with_2(arguments):
     done = typetally(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+GOOD = '{"objects": [{"desc": "red", "bbox_2d": [1, 2, 300, 400]}]}'
+
+
+@pytest.fixture
+def data(tmp_path):
+    lines = [{"prompt": "Find", "completion": GOOD, "dataset": "lvis"}, {"prompt": "", "completion": GOOD[:-5]}]
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join([*map(json.dumps, lines), '{"answer": "<script>x</script>", "dataset": "<b>"}']))
+    return path
+
+
+def test_audit_reports_as_table_json_and_page(data, shared_data, tmp_path):
+    command = ("audit", str(data), "--tokenizer", str(shared_data / "tokenizers/qwen3"), "--include", "lvis")
+    done = typetally(*command, "--html", str(tmp_path / "out.html"))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "JSON ends before its brackets are closed" in done.stdout
+    found = json.loads(typetally(*command, "--json").stdout)
+    assert [(one["label"], one["counts"]) for one in found["labels"]] == [
+        ("<b>", False),
+        ("default", False),
+        ("lvis", True),
+    ]
+    assert [(kind["count"], kind["lines"]) for kind in found["not_parsed"]] == [(1, [2])]
+    assert found["typed_share"] == pytest.approx(sum(found["counted"].values()) / sum(found["tokens"].values()))
+    page = (tmp_path / "out.html").read_text()
+    assert "&lt;b&gt;" in page
+    assert "<b>\n" not in page
+    assert not [tag for tag in ("<script", "http:", "https:", "url(") if tag in page]
+    data.write_text(data.read_text().splitlines()[0])
+    assert typetally(*command).returncode == 0
+
+
+def test_audit_of_what_cannot_be_read_exits_with_2(data, shared_data, tmp_path):
+    tokenizer = str(shared_data / "tokenizers/qwen3")
+    for arguments, message in (
+        ((str(data), "--tokenizer", str(tmp_path)), "expected a tokenizer.json"),
+        ((str(tmp_path / "no.jsonl"), "--tokenizer", tokenizer), "does not exist"),
+        ((str(data), "--tokenizer", tokenizer, "--grammar", "yaml"), "expected one of auto, coordjson"),
+    ):
+        done = typetally("audit", *arguments, env={"COLUMNS": "200", "PATH": ""})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr

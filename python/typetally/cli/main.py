@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from typetally.cli.audit import audit
 from typetally.cli.demo import demo
 from typetally.cli.grammars import grammars
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(grammars)
 app.command()(demo)
+app.command()(audit)
 
 
 @app.callback()
