@@ -180,6 +180,20 @@ class TokenTypeMeter:
             raise TypeError(f"[merge] expected a TokenTypeMeter, got {type(other).__name__}")
         self._tally.merge(other._settled())
 
+    def over_ranks(self, group: Any = None) -> TokenTypeMeter:
+        """A meter with the sums of all ranks: one all-reduce of one vector of float64 [35], whatever each has seen.
+
+        group: a `torch.distributed` process group; None: the default one. Every rank of it has to call this; one whose
+        meter is empty too. It waits for the others for the group's own time-out at most. Without a process group: a
+        copy.
+        """
+        import torch
+
+        from typetally._ranks import sum_over_group
+
+        flat = torch.as_tensor(self.flat(), dtype=torch.float64)
+        return TokenTypeMeter.from_flat(sum_over_group(flat, group), extended=self.extended)
+
     def flat(self) -> Tensor:
         """All sums as float64 [35]: adding such vectors of several ranks merges them.
 

@@ -1,44 +1,61 @@
-"""Trains and evaluates a frozen model over the same samples, however many ranks there are. test_attach_ranks imports
-it for one process and has torchrun start it for two: attach_on_ranks.py FILE"""
+"""Trains and evaluates frozen models over the same samples, however many ranks there are. test_attach_ranks compares
+one process with two and three, which on_ranks starts."""
 
-import json
-import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
-from unittest.mock import patch
 
 import tiny_models as tiny
 import torch
+from loops_on_ranks import prose, silent
+from ranks_watch import collectives_of_ours
 from torch import distributed
 from trainer_oracle import Spy
 from transformers import Trainer
 
 import typetally as tt
 
-SAMPLES = 16
-HELD = 7  # odd: one rank repeats a sample to have as many as the other
+SAMPLES = 12
+HELD = 7  # of neither two nor three ranks a multiple: some repeat samples to have as many as the others
 LVIS = 5  # of those held out; two ranks' last batches hold none
+
+
+def world_size():
+    return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 @contextmanager
 def reductions_counted(trainer):
-    """All-reduces of float64 before each line of the log; the trainer's own are float32 or integers."""
-    counts, now = [], [0]
-    reduce, log = distributed.all_reduce, trainer.log
+    """Our collectives before each line of the log."""
+    counts, log = [], trainer.log
+    with collectives_of_ours() as seen:
 
-    def counted(tensor, *args, **kwargs):
-        now[0] += tensor.dtype == torch.float64
-        return reduce(tensor, *args, **kwargs)
+        def logged(logs, *args, **kwargs):
+            counts.append(list(seen))
+            seen.clear()
+            return log(logs, *args, **kwargs)
 
-    def logged(logs, *args, **kwargs):
-        counts.append(now[0])
-        now[0] = 0
-        return log(logs, *args, **kwargs)
-
-    trainer.log = logged
-    with patch.object(distributed, "all_reduce", counted):
+        trainer.log = logged
         yield counts
+
+
+def frozen(model, folder, size, samples, held, base, **options):
+    """A trainer that goes over `samples` once."""
+    return Trainer(
+        model=model,
+        args=tiny.arguments(
+            folder,
+            max_steps=-(-len(samples) // (size * world_size())),
+            per_device_train_batch_size=size,
+            per_device_eval_batch_size=size,
+            learning_rate=0.0,
+            logging_strategy="no",
+            ddp_find_unused_parameters=True,
+            **options,
+        ),
+        train_dataset=samples,
+        eval_dataset=held,
+        data_collator=base,
+        processing_class=tiny.processor(),
+    )
 
 
 def run(folder, dtype, base, size):
@@ -46,23 +63,7 @@ def run(folder, dtype, base, size):
     held = [
         {**s, "dataset": "lvis" if k < LVIS else "coco"} for k, s in enumerate(tiny.vision_samples(HELD, first=100))
     ]
-    ranks = distributed.get_world_size() if distributed.is_initialized() else 1
-    trainer = Trainer(
-        model=tiny.trained_vision_model(dtype),
-        args=tiny.arguments(
-            folder,
-            max_steps=SAMPLES // size // ranks,
-            per_device_train_batch_size=size,
-            per_device_eval_batch_size=size,
-            learning_rate=0.0,
-            logging_strategy="no",
-            ddp_find_unused_parameters=True,
-        ),
-        train_dataset=samples,
-        eval_dataset=held,
-        data_collator=base,
-        processing_class=tiny.processor(),
-    )
+    trainer = frozen(tiny.trained_vision_model(dtype), folder, size, samples, held, base)
     with reductions_counted(trainer) as reductions:
         handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(extended=True))
         spy = Spy(trainer, [*samples, *held], tiny.sample_types([*samples, *held]))
@@ -77,19 +78,44 @@ def run(folder, dtype, base, size):
     }
 
 
+def skewed_samples(shares):
+    """In order: of three samples, or of two, the first is ordinary, others hold no coordinate or no target."""
+    kinds = {2: (None, prose), 3: (None, prose, silent)}[shares]
+    return [
+        sample if kinds[k % shares] is None else kinds[k % shares](sample)
+        for k, sample in enumerate(tiny.text_samples(SAMPLES))
+    ]
+
+
+def run_skewed(folder, shares):
+    """With as many ranks as shares each rank sees one kind of sample alone, in training and in evaluation."""
+    samples = skewed_samples(shares)
+    model = tiny.text_model(torch.float64)
+    model.config.use_cache = False
+    trainer = frozen(model, folder, 1, samples, samples[:HELD], tiny.pad, train_sampling_strategy="sequential")
+    tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    trainer.train()
+    return {"train": trainer.state.log_history[-1], "eval": trainer.evaluate()}
+
+
+def run_packs(folder):
+    """Items that are packs, of which the last round of batches repeats some."""
+    samples = tiny.vision_samples(HELD + 4)
+    plan = tt.plan_packs([len(sample["input_ids"]) for sample in samples], 700)
+    packs = tt.PackedDataset(samples, plan)
+    model = tiny.trained_vision_model(torch.float64)
+    trainer = frozen(model, folder, 2, packs, packs, lambda items: tt.collate_packed(items))
+    handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    return {"eval": trainer.evaluate(), "packs": len(packs), "coverage": vars(handle.coverage("eval"))}
+
+
 def run_all(folder):
-    return {
+    dtypes = (torch.float64, torch.float32) if world_size() < 3 else (torch.float64,)
+    results = {
         f"{str(dtype)[6:]} {base.__name__} {size}": run(folder, dtype, base, size)
-        for dtype in (torch.float64, torch.float32)
+        for dtype in dtypes
         for base in (tiny.pack, tiny.pad)
         for size in (1, 2)
     }
-
-
-if __name__ == "__main__":
-    distributed.init_process_group("gloo")
-    with tempfile.TemporaryDirectory() as scratch:
-        results = run_all(scratch)
-    if distributed.get_rank() == 0:
-        Path(sys.argv[1]).write_text(json.dumps(results))
-    distributed.destroy_process_group()
+    skewed = {f"skewed {shares}": run_skewed(folder, shares) for shares in (2, 3) if world_size() in (1, shares)}
+    return results | skewed | {"packs": run_packs(folder)}

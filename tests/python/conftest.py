@@ -1,8 +1,11 @@
 """What Python tests share: where the repository is, and the data that lies beside it."""
 
+import functools
+import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +26,21 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not there")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def on_ranks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], list[Any]]:
+    """on_ranks(2): what on_ranks.py found on real gloo ranks, by rank; they are started once."""
+
+    @functools.cache
+    def start(ranks: int) -> list[Any]:
+        from torchrun import torchrun
+
+        out = tmp_path_factory.mktemp("ranks") / "rank"
+        torchrun(ranks, "on_ranks.py", out)
+        return [json.loads(out.with_name(f"rank-{k}.json").read_text()) for k in range(ranks)]
+
+    return start
 
 
 @pytest.hookimpl(wrapper=True)

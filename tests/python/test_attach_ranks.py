@@ -1,31 +1,29 @@
-"""Two real gloo ranks, packed and padded, batches of one and of two: the figures of one process."""
-
-import json
-import subprocess
-import sys
-from pathlib import Path
+"""Two and three real gloo ranks, packed and padded, batches of one and of two: the figures of one process."""
 
 import attach_on_ranks
 import pytest
+import tiny_models as tiny
 from trainer_oracle import ours
 
 REFERENCE = "float64 pack 1"
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
-    alone = attach_on_ranks.run_all(folder)
-    script = Path(attach_on_ranks.__file__)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    started = subprocess.run([*torchrun, script, folder / "two.json"], capture_output=True, text=True, timeout=300)
-    assert started.returncode == 0, started.stderr[-4000:]
-    two = json.loads((folder / "two.json").read_text())
-    return {(1, name): result for name, result in alone.items()} | {(2, name): result for name, result in two.items()}
+def runs(on_ranks, tmp_path_factory):
+    """By number of ranks and name."""
+    alone = attach_on_ranks.run_all(tmp_path_factory.mktemp("alone"))
+    by_ranks = {1: alone, 2: on_ranks(2)[0]["attach"], 3: on_ranks(3)[0]["attach"]}
+    return {(ranks, name): result for ranks, results in by_ranks.items() for name, result in results.items()}
+
+
+@pytest.fixture(scope="module")
+def results(runs):
+    """The runs over the same samples."""
+    return {key: result for key, result in runs.items() if key[1].startswith("float")}
 
 
 def test_counts_are_exact_and_sums_agree_whatever_the_split(results):
-    assert len(results) == 16
+    assert len(results) == 8 + 8 + 4
     for mode, at in (("train", 0), ("eval", 1)):
         reference = ours(results[1, REFERENCE][mode])
         total = reference[f"{mode}_tokens_total"]
@@ -43,21 +41,47 @@ def test_counts_are_exact_and_sums_agree_whatever_the_split(results):
             assert abs(correct) <= (0 if exact else results[1, name]["near_ties"][at])
 
 
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_without_a_type_or_a_target_join_those_that_have_them(runs, ranks):
+    samples = attach_on_ranks.skewed_samples(ranks)
+    targets = [tiny.count_targets(sample) for sample in samples]
+    for mode, count in (("train", len(samples)), ("eval", attach_on_ranks.HELD)):
+        alone, joined = (ours(runs[n, f"skewed {ranks}"][mode]) for n in (1, ranks))
+        assert alone.keys() == joined.keys()
+        assert joined[f"{mode}_tokens_total"] == sum(targets[:count])
+        for key, value in alone.items():
+            counted = "_acc" in key or key.endswith(("_frac", "_total", "_count"))
+            assert joined[key] == (value if counted else pytest.approx(value, rel=1e-9)), key
+
+
 def test_repeats_that_even_out_the_ranks_are_not_counted(results):
+    samples = attach_on_ranks.SAMPLES
     held = {"samples": 7, "typed": 5, "unparsed_bytes": 0, "skipped": {"excluded": 2}}
-    trained = {"samples": 16, "typed": 16, "unparsed_bytes": 0, "skipped": {}}
+    trained = {"samples": samples, "typed": samples, "unparsed_bytes": 0, "skipped": {}}
     for result in results.values():
         assert result["coverage"] == [trained, held]
         assert result["eval"]["eval_skipped_samples"] == 2
 
 
+def test_repeated_packs_are_not_counted(runs):
+    alone, two, three = (runs[ranks, "packs"] for ranks in (1, 2, 3))
+    assert alone["packs"] % 4  # two ranks with batches of two packs repeat some, and so do three
+    assert alone["packs"] % 6
+    for joined in (two, three):
+        assert joined["coverage"] == alone["coverage"]
+        for key, value in ours(alone["eval"]).items():
+            counted = "_acc" in key or key.endswith(("_frac", "_total"))
+            if not key.endswith("_count"):
+                assert joined["eval"][key] == (value if counted else pytest.approx(value, rel=1e-9)), key
+
+
 def test_token_count_is_per_micro_batch_over_all_ranks(results):
     """Seven held-out samples are seven micro-batches of one, however many ranks share them."""
-    for ranks in (1, 2):
+    for ranks in (1, 2, 3):
         evaluated = results[ranks, REFERENCE]["eval"]
         assert evaluated["eval_token_count"] == evaluated["eval_tokens_total"] / 7
 
 
 def test_one_reduction_for_each_line_of_the_log(results):
     for (ranks, _), result in results.items():
-        assert result["reductions"] == ([1, 1] if ranks == 2 else [0, 0])
+        assert result["reductions"] == ([["all_reduce"]] * 2 if ranks > 1 else [[], []])

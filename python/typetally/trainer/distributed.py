@@ -1,4 +1,4 @@
-"""The one exchange between ranks."""
+"""Which ranks a trainer's windows are summed over."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import distributed
 
+from typetally._ranks import sum_over_group
+
 
 def sum_over_ranks(flat: torch.Tensor, accelerator: Any) -> torch.Tensor:
     """The sum of `flat` (float64) over the ranks that see different data, on the host."""
-    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-        group = _data_group(accelerator)
-        if group is not distributed.GroupMember.NON_GROUP_MEMBER:
-            flat = flat.to(accelerator.device)
-            distributed.all_reduce(flat, group=group)
-    return flat.cpu()
+    group = _data_group(accelerator)
+    if group is distributed.GroupMember.NON_GROUP_MEMBER:
+        return flat.cpu()
+    return sum_over_group(flat, group, accelerator.device)
 
 
 def _data_group(accelerator: Any) -> Any:

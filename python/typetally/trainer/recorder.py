@@ -39,9 +39,9 @@ class Recorder:
         self._leaks = leaks
         self._watch = FilterWatch(config)
         self._run: Any = None  # the trainer's state object, a new one for each call of train()
-        self._train = Window(config)
-        self._evaluations: list[Window] = []
         self._failed_before = False
+        self._train = self._open()
+        self._evaluations: list[Window] = []
         self.covered = {"train": Coverage(), "eval": Coverage()}
         self.typed_in_hook = 0  # micro-batches whose labels had to be copied to the host
 
@@ -50,7 +50,7 @@ class Recorder:
         return bool(self._evaluations)
 
     def begin_evaluation(self) -> None:
-        self._evaluations.append(Window(self._config))
+        self._evaluations.append(self._open())
 
     def end_evaluation(self) -> None:
         self._evaluations.pop()
@@ -59,27 +59,30 @@ class Recorder:
         """What a run that ended early left in its window belongs to none of the next run's lines."""
         if self._trainer.state is not self._run and not self._evaluations:
             self._run = self._trainer.state
-            self._train = Window(self._config)
+            self._train = self._open()
             self.covered["train"] = Coverage()
 
     def close_window(self) -> dict[str, float]:
         """The metrics, over all ranks, of the innermost open window; a training window starts anew."""
         mode, window = ("eval", self._evaluations[-1]) if self._evaluations else ("train", self._train)
         if mode == "train":
-            self._train = Window(self._config)
+            self._train = self._open()
         try:
             metrics, coverage = window.close(self._trainer.accelerator)
         except Exception:
-            self.log_failure()
+            self.log_failure("a reduction over ranks failed, this line has no metrics")
             return {}
         self.covered[mode].add(coverage)
         return metrics
 
-    def log_failure(self) -> None:
+    def _open(self) -> Window:
+        return Window(self._config, self.log_failure)
+
+    def log_failure(self, what: str = "a micro-batch could not be tallied") -> None:
         """Call in an `except` block. Logs the trace of the first failure; later ones are only counted."""
         level = logging.DEBUG if self._failed_before else logging.ERROR
         self._failed_before = True
-        logger.log(level, "[attach] a micro-batch could not be tallied; training goes on", exc_info=True)
+        logger.log(level, "[attach] %s; training goes on", what, exc_info=True)
 
     def expects_forward(self, module: nn.Module) -> bool:
         """Outside compute_loss a forward counts where the trainer trains or evaluates, not in someone's callback."""

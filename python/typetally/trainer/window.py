@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 class Window:
     """The sums of some micro-batches and what became of their samples, on this rank."""
 
-    def __init__(self, config: TokenTypeMetricsConfig) -> None:
+    def __init__(self, config: TokenTypeMetricsConfig, on_failure: Callable[[], None]) -> None:
+        """on_failure is called in an `except` block."""
         self._config = config
+        self._on_failure = on_failure
         self.meter = TokenTypeMeter(config)
         self.coverage = Coverage()
 
@@ -30,11 +33,22 @@ class Window:
     def close(self, accelerator: Any) -> tuple[dict[str, float], Coverage]:
         """The metrics and the coverage over all ranks. Every rank has to call this; it is one reduction of one flat
         vector, whose length depends on nothing that a rank has seen."""
-        sums = torch.as_tensor(self.meter.flat(), dtype=torch.float64)
-        counts = torch.from_numpy(self.coverage.to_flat()).to(sums.device)
-        total = sum_over_ranks(torch.cat([sums, counts]), accelerator)
+        total = sum_over_ranks(self._flat(), accelerator)
         metrics = TokenTypeMeter.from_flat(total[:-COVERAGE_SIZE].numpy(), self._config).compute()
         return metrics, Coverage.from_flat(np.asarray(total[-COVERAGE_SIZE:]))
+
+    def _flat(self) -> torch.Tensor:
+        """Whatever fails here fails on this rank alone, while the others already wait in the reduction: it takes part
+        all the same, with a window that holds nothing but an error."""
+        try:
+            sums = torch.as_tensor(self.meter.flat(), dtype=torch.float64)
+            counts = torch.from_numpy(self.coverage.to_flat()).to(sums.device)
+            return torch.cat([sums, counts])
+        except Exception:
+            self._on_failure()
+            failed = TokenTypeMeter(self._config)
+            failed.add_error()
+            return torch.cat([torch.as_tensor(failed.flat()), torch.zeros(COVERAGE_SIZE, dtype=torch.float64)])
 
 
 def add_to_line(line: dict[str, Any], metrics: dict[str, float], prefix: str) -> None:
