@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from typetally.boundaries import document_boundaries
 from typetally.isolation import Document, IsolationReport
@@ -28,26 +29,32 @@ _VISUALS = (
     ("pixel_values_videos", "video_grid_thw", "video_token_id"),
 )
 
-# Of the largest logit. In float32 isolated rows agree to about 1e-6 and leaking ones differ by about the logits' size.
+# Of the largest logit, by what the output embedding computes in, which under autocast is narrower than its results.
+# In float32 isolated rows agree to about 1e-6 and leaking ones differ by about the logits' size.
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
 _TOLERANCE_HALF = 5e-2
+
+# Logits are compared in double precision, so many at a time.
+_CHUNK = 1 << 22
 
 
 def compare(model: nn.Module, batch: Mapping[str, Any]) -> IsolationReport:
     """check_isolation, for which Torch has to be there."""
     if not torch.is_tensor(batch.get("input_ids")) or batch["input_ids"].ndim != 2:
         raise ValueError("[check_isolation] expected input_ids [B, T] as a torch tensor, got none")
-    inner = causal_lm(unwrap(model))
-    config = getattr(inner, "config", None)
-    inputs = {key: value for key, value in batch.items() if key not in ("labels", "token_types", NOTES_KEY)}
+    model = unwrap(model)
+    _refuse_sharded(model)
+    config = getattr(causal_lm(model), "config", None)
+    inputs = {key: value for key, value in batch.items() if key not in _LOSS}
     documents = _documents(batch)
     alone = _cut(inputs, documents, config)
-    with _evaluating(model):
+    with _evaluating(model), _dtypes_of(model) as dtypes:
         packed = _logits(model, inputs)
         differences = np.zeros(len(documents))
         for k, document in enumerate(documents):
             differences[k] = _distance(_of(packed, document), _logits(model, alone[k])[0])
-        tolerance = _TOLERANCE.get(packed.dtype, _TOLERANCE_HALF) * float(packed.abs().max())
+        narrowest = min([packed.dtype, *dtypes], key=lambda dtype: -torch.finfo(dtype).eps)
+        tolerance = _TOLERANCE.get(narrowest, _TOLERANCE_HALF) * max(map(abs, map(float, packed.aminmax())))
         isolated = bool((differences <= tolerance).all())
         sees = np.zeros((len(documents),) * 2) if isolated else _sees(model, inputs, documents, packed, config)
     advice = () if isolated else tuple(f"{fault}: {remedy}" for fault, remedy in leaks(config, inputs))
@@ -161,15 +168,45 @@ def _logits(model: nn.Module, inputs: Mapping[str, Any]) -> torch.Tensor:
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a.double() - b.double()).abs().max())
+    rows = max(1, _CHUNK // a.shape[-1])
+    parts = zip(torch.split(a, rows), torch.split(b, rows), strict=True)
+    return max(float((mine.double() - other.double()).abs().max()) for mine, other in parts)
+
+
+def _refuse_sharded(model: nn.Module) -> None:
+    """Ranks hold different numbers of documents, and a forward of a sharded model is one that all ranks make."""
+    for parameter in model.parameters():
+        if isinstance(parameter, DTensor) or hasattr(parameter, "ds_id") or hasattr(parameter, "_is_flat_param"):
+            raise ValueError(
+                "[check_isolation] expected a model whose parameters are whole on this rank, got sharded ones "
+                f"({type(parameter).__name__}); check it before it is wrapped by FSDP, DeepSpeed or tensor parallelism"
+            )
 
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
+    """Each module goes back to its own mode: parts of a model may be kept in evaluation while the rest trains."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _dtypes_of(model: nn.Module) -> Iterator[set[torch.dtype]]:
+    """What the output embedding computes in, known once it has run."""
+    dtypes: set[torch.dtype] = set()
+    embedding: Any = getattr(causal_lm(model), "get_output_embeddings", None)
+    head = embedding() if callable(embedding) else None
+    if not isinstance(head, nn.Module):
+        yield dtypes
+        return
+    handle = head.register_forward_hook(lambda module, args, output: dtypes.add(output.dtype))
+    try:
+        yield dtypes
+    finally:
+        handle.remove()

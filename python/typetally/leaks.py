@@ -34,6 +34,10 @@ class LeakWatch:
                 self._warned.add(fault)
                 logger.warning("[attach] packed documents see each other: %s. %s", fault, remedy)
 
+    def stop(self) -> None:
+        """Someone else has looked."""
+        self._seen = FIRST_BATCHES
+
     def _has_variable_length_kernel(self) -> bool:
         """Flash attention takes cu_seqlens and needs neither a mask nor text positions."""
         return "flash" in str(getattr(self._config, "_attn_implementation", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from typetally.config import TokenTypeMetricsConfig
@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 _NEEDED = ("compute_loss", "evaluation_loop", "log", "model", "args", "accelerator", "data_collator")
 
 
-def attach(trainer: Any, typer: TokenTyper | None = None, config: TokenTypeMetricsConfig | None = None) -> Handle:
+def attach(
+    trainer: Any,
+    typer: TokenTyper | None = None,
+    config: TokenTypeMetricsConfig | None = None,
+    *,
+    check_isolation: Literal["first-batch"] | None = None,
+) -> Handle:
     """Adds metrics by token type to every log line and evaluation of a Hugging Face `Trainer` or a subclass.
 
     typer: how tokens are typed; by default the "auto" grammar over the vocabulary of `trainer.processing_class` (a
-    tokenizer or a processor). config: which data sets count; by default all.
+    tokenizer or a processor). config: which data sets count; by default all. check_isolation: "first-batch" runs
+    `typetally.check_isolation` once, on each rank's first packed micro-batch of training, and logs what it found: a
+    warning with what to change where documents see each other.
 
     Training windows restart with `train()`, also where it resumes from a checkpoint, as the trainer's own loss does.
     Raises ValueError if `trainer` is attached already, cannot be served, or has no processor to make a typer of.
@@ -25,13 +33,16 @@ def attach(trainer: Any, typer: TokenTyper | None = None, config: TokenTypeMetri
     from typetally.trainer.handle import ATTRIBUTE, Handle
 
     _check(trainer)
+    if check_isolation not in (None, "first-batch"):
+        raise ValueError(f"[attach] expected check_isolation as 'first-batch' or None, got {check_isolation!r}")
     if ATTRIBUTE in vars(trainer):
         raise ValueError(
             "[attach] expected a trainer that is not attached, got one that is; call its handle's detach()"
         )
     if config is None:
         config = TokenTypeMetricsConfig(include=("*",))
-    return Handle(trainer, typer if typer is not None else typer_of(trainer), config)
+    typer = typer_of(trainer) if typer is None else typer
+    return Handle(trainer, typer, config, check_first_batch=check_isolation is not None)
 
 
 def typer_of(trainer: Any) -> TokenTyper:

@@ -13,6 +13,7 @@ from typetally.leaks import LeakWatch
 from typetally.notes import Coverage
 from typetally.sample_types import Route, SampleTyper
 from typetally.trainer.columns import PAYLOAD_KEY, Columns
+from typetally.trainer.first_batch import FirstBatchCheck
 from typetally.trainer.hooks import ForwardHooks
 from typetally.trainer.loaders import dispatches
 from typetally.trainer.micro_batch import MicroBatch
@@ -33,12 +34,19 @@ ATTRIBUTE = "_typetally_handle"
 class Handle:
     """Metrics by token type in one trainer's log, until `detach`."""
 
-    def __init__(self, trainer: Any, typer: TokenTyper, config: TokenTypeMetricsConfig, route: Route = "text") -> None:
+    def __init__(
+        self,
+        trainer: Any,
+        typer: TokenTyper,
+        config: TokenTypeMetricsConfig,
+        route: Route = "text",
+        check_first_batch: bool = False,
+    ) -> None:
         self._trainer = trainer
         module = unwrap(trainer.model)
-        self._recorder = Recorder(
-            trainer, config, SampleTyper(typer, config, route, PAYLOAD_KEY, ""), LeakWatch(module)
-        )
+        leaks = LeakWatch(module)
+        self._first_batch = FirstBatchCheck(module, leaks) if check_first_batch else None
+        self._recorder = Recorder(trainer, config, SampleTyper(typer, config, route, PAYLOAD_KEY, ""), leaks)
         setattr(trainer, ATTRIBUTE, self)
         self._undo: list[Callable[[], None]] = [lambda: delattr(trainer, ATTRIBUTE)]
         if config.enabled:
@@ -73,7 +81,10 @@ class Handle:
     def _compute_loss(self, inner: Any, model: nn.Module, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         self._recorder.restart_with_run()
         inputs = copy.copy(inputs)  # the caller's keeps what we take out
-        outside, self._hooks.batch = self._hooks.batch, MicroBatch.take(inputs)
+        batch = MicroBatch.take(inputs)
+        if self._first_batch is not None and not self._recorder.evaluating:
+            self._first_batch.see(batch, inputs)
+        outside, self._hooks.batch = self._hooks.batch, batch
         try:
             return inner(model, inputs, *args, **kwargs)
         finally:

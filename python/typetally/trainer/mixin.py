@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from typetally.trainer.attach import attach
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class TokenTypeMetricsMixin:
     """`class MyTrainer(TokenTypeMetricsMixin, Trainer)`: a trainer that attaches itself once it is constructed.
 
-    Takes the arguments of `attach` beside the trainer's own: `typer` and `token_type_config`. What it attached is
-    `self.token_types`.
+    Takes the arguments of `attach` beside the trainer's own: `typer`, `token_type_config` and `check_isolation`.
+    What it attached is `self.token_types`.
     """
 
     def __init__(
@@ -24,7 +24,8 @@ class TokenTypeMetricsMixin:
         *args: Any,
         typer: TokenTyper | None = None,
         token_type_config: TokenTypeMetricsConfig | None = None,
+        check_isolation: Literal["first-batch"] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.token_types: Handle = attach(self, typer, token_type_config)
+        self.token_types: Handle = attach(self, typer, token_type_config, check_isolation=check_isolation)
