@@ -11,6 +11,7 @@
 #include <ostream>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tally/logits.h"
@@ -149,6 +150,21 @@ TEST_P(RowStatsTest, TwoLevelsOfEqualWeight) {
       check(filled(size, logit), {77}, "low " + std::to_string(low));
     }
   }
+}
+
+TEST_P(RowStatsTest, AWholeVocabularyAtAnyOffset) {
+  constexpr std::int64_t kSize = 151936;
+  const std::vector<std::pair<std::string, std::function<double(std::int64_t)>>> forms = {
+      {"all equal", [](auto) { return 0.3; }},
+      {"one hot", [](std::int64_t i) { return i == 77 ? 30.0 : 0.3; }},
+      {"one as heavy as the rest", [](std::int64_t i) { return i == 77 ? 12.33 : 0.3; }},
+      {"masked", [](std::int64_t i) { return i % 16 == 13 ? 0.01 * static_cast<double>(i % 97) : -kInf; }},
+      {"underflowing", [](std::int64_t i) { return i == 77 ? 0.0 : -100.0 - static_cast<double>(i % 50); }},
+  };
+  for (const auto& [form, logit] : forms)
+    for (const double offset : {0.0, 1e4, -1e4})
+      check(filled(kSize, [&](std::int64_t i) { return offset + logit(i); }), {77},
+            form + ", offset " + std::to_string(offset));
 }
 
 TEST_P(RowStatsTest, MaskedVocabularyWeighsNothing) {

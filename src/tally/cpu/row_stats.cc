@@ -46,18 +46,23 @@ namespace {
 /// Logits that make a range worth handing to another thread: some tens of microseconds of work.
 constexpr std::int64_t kRangeLogits = 1 << 17;
 
+/// Asked once, before use_target changes what Highway takes for supported.
+const std::vector<std::int64_t>& all_targets() {
+  static const std::vector<std::int64_t> all = hwy::SupportedAndGeneratedTargets();
+  return all;
+}
+
 }  // namespace
 
 std::vector<std::string> targets() {
   std::vector<std::string> names;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) names.emplace_back(hwy::TargetName(target));
+  for (const std::int64_t target : all_targets()) names.emplace_back(hwy::TargetName(target));
   return names;
 }
 
 void use_target(std::string_view name) {
-  hwy::SetSupportedTargetsForTest(0);
   std::int64_t chosen = 0;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
+  for (const std::int64_t target : all_targets())
     if (name == hwy::TargetName(target)) chosen = target;
   if (!name.empty() && chosen == 0) bad_call("use_target", "one of targets()", name);
   hwy::SetSupportedTargetsForTest(chosen);

@@ -26,43 +26,81 @@ inline constexpr float kLowest = -86.0f;
 inline constexpr float kLog2E = 0x1.715476p+0f;
 inline constexpr float kLn2 = 0x1.62e43p-1f;  // 2e-9 too large
 
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 
-/// n = t log2(e) rounded to 1/32, f = t - n ln 2, so |f| <= ln 2 / 64, and exp(t) = 2^n (1 + f p(f)) with p of degree
-/// 1, minimax within 5.4e-8. The 32 fractional powers of two are one permutation of two registers: 2 instructions less
-/// than a polynomial for |f| <= ln 2 / 2, and that many fewer multiplications.
+#if HWY_TARGET <= HWY_AVX3
+
+/// The 32 fractional powers of two in two registers, and f p(f) = exp(f) - 1 for |f| <= ln 2 / 64 within 5.4e-8.
+struct Powers {
+  static constexpr int kBits = 5;
+
+  HWY_INLINE Powers() : low(hn::LoadU(U32(), kFractions).raw), high(hn::LoadU(U32(), kFractions + 16).raw) {}
+
+  HWY_INLINE hn::Vec<U32> fraction(hn::Vec<U32> n) const {
+    return hn::Vec<U32>{_mm512_permutex2var_epi32(low, n.raw, high)};
+  }
+
+  static HWY_INLINE V32 exp_minus_1(V32 f) {
+    const F32 d;
+    return hn::Mul(f, hn::MulAdd(f, hn::Set(d, 0x1.00001400p-1f), hn::Set(d, 0x1.0000f600p+0f)));
+  }
+
+  __m512i low, high;
+  alignas(64) static constexpr std::uint32_t kFractions[32] = {
+      0x3F800000, 0x3F7ECD87, 0x3F7DAAC3, 0x3F7C980F, 0x3F7B95C2, 0x3F7AA43A, 0x3F79C3D3, 0x3F78F4F0,
+      0x3F7837F0, 0x3F778D3A, 0x3F76F532, 0x3F767043, 0x3F75FED7, 0x3F75A15B, 0x3F75583F, 0x3F7523F6,
+      0x3F7504F3, 0x3F74FBAF, 0x3F7508A4, 0x3F752C4D, 0x3F75672A, 0x3F75B9BE, 0x3F76248C, 0x3F76A81E,
+      0x3F7744FD, 0x3F77FBB8, 0x3F78CCDF, 0x3F79B907, 0x3F7AC0C7, 0x3F7BE4BA, 0x3F7D257D, 0x3F7E83B3};
+};
+
+#else
+
+/// The 8 fractional powers of two in one register, and exp(f) - 1 for |f| <= ln 2 / 16 within 2.6e-8.
+struct Powers {
+  static constexpr int kBits = 3;
+
+  HWY_INLINE Powers() : all(hn::LoadU(U32(), kFractions).raw) {}
+
+  HWY_INLINE hn::Vec<U32> fraction(hn::Vec<U32> n) const {
+    return hn::Vec<U32>{_mm256_permutevar8x32_epi32(all, n.raw)};
+  }
+
+  static HWY_INLINE V32 exp_minus_1(V32 f) {
+    const F32 d;
+    const auto p = hn::MulAdd(f, hn::Set(d, 0x1.555656p-3f), hn::Set(d, 0x1.000874p-1f));
+    return hn::MulAdd(hn::Mul(f, f), p, f);
+  }
+
+  __m256i all;
+  alignas(32) static constexpr std::uint32_t kFractions[8] = {0x3F800000, 0x3F7B95C2, 0x3F7837F0, 0x3F75FED7,
+                                                              0x3F7504F3, 0x3F75672A, 0x3F7744FD, 0x3F7AC0C7};
+};
+
+#endif
+
+/// n = t log2(e) rounded to 2^-kBits, f = t - n ln 2, and exp(t) = 2^n (1 + (exp(f) - 1)). The fractional powers of two
+/// are one permutation of registers, which reads the last kBits of n; kFractions holds their bits less
+/// i << 23 - kBits, which shifting all of n adds again along with its exponent.
 class Weigh {
  public:
-  HWY_INLINE Weigh() {
-    const U32 d;
-    low_ = hn::LoadU(d, kPowers).raw;
-    high_ = hn::LoadU(d, kPowers + 16).raw;
-  }
+  HWY_INLINE Weigh() : powers_() {}  // an implicit one would be compiled without the target's instructions
 
   /// `rest` is added to t with more care than t itself could hold.
   template <bool kRest>
   HWY_INLINE V32 operator()(V32 t, V32 rest) const {
     const F32 d;
     const U32 du;
-    const auto magic = hn::Set(d, 0x1.8p+18f);  // its last bit is worth 1/32
+    const auto magic = hn::Set(d, 1.5f * static_cast<float>(1 << (23 - Powers::kBits)));  // its last bit is 2^-kBits
     const auto shifted = hn::MulAdd(t, hn::Set(d, kLog2E), magic);
     auto f = hn::NegMulAdd(hn::Sub(shifted, magic), hn::Set(d, kLn2), t);
     if constexpr (kRest) f = hn::Add(f, rest);
-    const auto p = hn::Mul(f, hn::MulAdd(f, hn::Set(d, 0x1.00001400p-1f), hn::Set(d, 0x1.0000f600p+0f)));
     const auto n = hn::BitCast(du, shifted);
-    const decltype(n) fraction{_mm512_permutex2var_epi32(low_, n.raw, high_)};
-    const auto power = hn::BitCast(d, hn::Add(fraction, hn::ShiftLeft<18>(n)));
-    return hn::MulAdd(power, p, power);
+    const auto power = hn::BitCast(d, hn::Add(powers_.fraction(n), hn::ShiftLeft<23 - Powers::kBits>(n)));
+    return hn::MulAdd(power, Powers::exp_minus_1(f), power);
   }
 
  private:
-  // The bits of 2^(i / 32) less i << 18, which shifting n by 18 adds again along with its exponent.
-  alignas(64) static constexpr std::uint32_t kPowers[32] = {
-      0x3F800000, 0x3F7ECD87, 0x3F7DAAC3, 0x3F7C980F, 0x3F7B95C2, 0x3F7AA43A, 0x3F79C3D3, 0x3F78F4F0,
-      0x3F7837F0, 0x3F778D3A, 0x3F76F532, 0x3F767043, 0x3F75FED7, 0x3F75A15B, 0x3F75583F, 0x3F7523F6,
-      0x3F7504F3, 0x3F74FBAF, 0x3F7508A4, 0x3F752C4D, 0x3F75672A, 0x3F75B9BE, 0x3F76248C, 0x3F76A81E,
-      0x3F7744FD, 0x3F77FBB8, 0x3F78CCDF, 0x3F79B907, 0x3F7AC0C7, 0x3F7BE4BA, 0x3F7D257D, 0x3F7E83B3};
-  __m512i low_, high_;
+  Powers powers_;
 };
 
 #else
