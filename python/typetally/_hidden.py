@@ -39,11 +39,15 @@ class LogitTransform:
         return cls(1.0 if scale is None else scale, value("final_logit_softcapping") or None)
 
     def __call__(self, product: Tensor) -> Tensor:
-        logits = product if self.scale == 1.0 else product * self.scale
+        """The logits, in the memory of `product`: a chunk is as large as it may be."""
+        if self.scale != 1.0:
+            product *= self.scale
         if self.softcap is None:
-            return logits
-        capped = logits / self.softcap
-        return (capped.tanh() if is_torch(capped) else np.tanh(capped)) * self.softcap
+            return product
+        product /= self.softcap
+        product = product.tanh_() if is_torch(product) else np.tanh(product, out=product)
+        product *= self.softcap
+        return product
 
 
 def check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None, operation: str) -> None:
@@ -77,7 +81,10 @@ def logit_chunks(
         flat = hidden.reshape(-1, hidden.shape[-1])
         for part in chunks(len(targets), weight.shape[0], weight.dtype.itemsize, limit):
             product = flat[places[part]].astype(weight.dtype, copy=False) @ weight.T
-            yield part, transform(product if bias is None else product + bias)
+            if bias is not None:
+                product += bias.astype(weight.dtype, copy=False)
+            yield part, transform(product)
+            del product
         return
     import torch
 

@@ -62,6 +62,18 @@ def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
     return array
 
 
+def readable(logits: Tensor, operation: str) -> Tensor:
+    """`logits` as the kernels take them: without gradient, and in memory that they read.
+
+    Others' tensors go there as they are, because NumPy has no bfloat16 to put between.
+    """
+    if is_torch(logits):
+        return logits.detach()
+    if isinstance(logits, np.ndarray) or not on_host(logits):
+        return to_host(logits, operation, "logits")
+    return logits
+
+
 def integers(value: object, operation: str, name: str, dtype: Any = np.int64) -> NDArray[Any]:
     """A contiguous host array of `dtype`. Raises TypeError for other than integers, ValueError beyond the dtype."""
     array = to_host(value, operation, name)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typetally import _core
 from typetally._hidden import LogitTransform, check_head, logit_chunks
 from typetally._targets import Batch
-from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, on_host, to_host
+from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, on_host, readable, to_host
 from typetally._torch_route import (
     CHUNK_BYTES,
     COLUMNS,
@@ -73,8 +73,7 @@ class TokenTypeMeter:
         if by_torch:
             add_targets(self._sums_on(logits), logits.detach(), targets)
         else:
-            host = logits.detach() if is_torch(logits) else to_host(logits, "update", "logits")
-            self._tally.add_logits(targets, host)
+            self._tally.add_logits(targets, readable(logits, "update"))
         self._tally.batches += 1
 
     def update_from_hidden(
@@ -114,6 +113,7 @@ class TokenTypeMeter:
                 add_targets(self._sums_on(logits), logits, rows)
             else:
                 self._tally.add_logits(rows, logits)
+            del logits  # before the next chunk is made
         self._tally.batches += 1
 
     def update_from_tokens(

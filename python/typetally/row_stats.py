@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
-from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, like, on_host, to_host
+from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, like, on_host, readable
 from typetally._torch_route import chunks, read_rows, to_device, wide
 
 _OPERATION = "row_stats"
@@ -78,12 +78,7 @@ def row_stats(logits: Tensor, labels: Tensor, vocab_offset: int = 0, label_logit
         raise ValueError(f"[{_OPERATION}] expected label_logits of shape {shape[:1]}, got {known.shape}")
     if is_torch(logits) and not on_host(logits):
         return RowStats(_read_by_torch(logits.detach(), ids, int(vocab_offset), known), logits)
-    return RowStats(_core.row_stats(readable(logits), ids, int(vocab_offset), known), logits)
-
-
-def readable(logits: Tensor) -> Tensor:
-    """`logits` as the bindings take them: without gradient, and in memory that their kernels read."""
-    return logits.detach() if is_torch(logits) else to_host(logits, _OPERATION, "logits")
+    return RowStats(_core.row_stats(readable(logits, _OPERATION), ids, int(vocab_offset), known), logits)
 
 
 def _read_by_torch(

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from typetally.meter import TokenTypeMeter
 from typetally.row_stats import row_stats
 
 
@@ -36,6 +37,32 @@ def test_what_it_finds_and_its_kind(monkeypatch, kind):
         np.testing.assert_allclose(np.asarray(found), wanted, atol=1e-6 if kind != "route" else 5e-6)
     assert bool(stats.finite.all())
     assert len(stats) == 7
+
+
+class Exported:
+    """A tensor of a library that offers DLPack and nothing else."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+        self.shape = tensor.shape
+
+    def __dlpack__(self, **options):
+        return self.tensor.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.tensor.__dlpack_device__()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_any_library_s_tensors_are_read_where_they_are(dtype):
+    x, labels = torch.randn(5, 77).to(dtype), [0, 1, 2, 3, 76]
+    found, wanted = row_stats(Exported(x), labels), row_stats(x, labels)
+    np.testing.assert_array_equal(found.nll, wanted.nll)
+    np.testing.assert_array_equal(found.rank, wanted.rank)
+    meter, same = TokenTypeMeter(), TokenTypeMeter()
+    meter.update(logits=Exported(x), labels=labels)
+    same.update(logits=x, labels=labels)
+    assert meter.compute() == same.compute()
 
 
 @settings(max_examples=150, deadline=None)
