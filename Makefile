@@ -76,7 +76,7 @@ $(wheel_checked): $(ready) $(package_sources) tools/test_wheel.sh tools/check_wh
 
 .PHONY: test-extra
 test-extra: $(ready)  ## what needs a browser or environments of its own (ms-swift, ...): the stages below
-	@$(PYTHON_IN_VENV) tools/run_stages.py test-page
+	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14
 
 .PHONY: test-page
 test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chromium, without a window
@@ -84,6 +84,10 @@ test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chro
 build/chromium.stamp: tools/setup_page.sh tools/apt.sh
 	@tools/setup_page.sh
 	@mkdir -p build && touch $@
+
+.PHONY: test-trl-1-14
+test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave logits or hidden states
+	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py
 
 # An environment of its own for tests/extra/NAME: a stage needs .venv-NAME/package.stamp and runs .venv-NAME/bin/python.
 .PRECIOUS: .venv-%/ready.stamp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class TokenTypeCollator:
     def __call__(self, samples: Sequence[Any]) -> Any:
         if not self.config.enabled:
             return self.base_collator(list(samples))
-        items = [list(sample) if _is_pack(sample) else [sample] for sample in samples]
+        items = [_documents(sample) for sample in samples]
         documents = [document for item in items for document in item]
         typed = self._type_documents(documents)
         batch = self.base_collator([self._visible(sample) for sample in samples])
@@ -134,6 +135,21 @@ class TokenTypeCollator:
         if mask is not None:
             types[~mask] = IGNORE
         return types
+
+
+def _documents(sample: Any) -> list[Any]:
+    """The documents of one data set item: its parts where it is a pack, or what TRL has packed into one row, whose
+    lengths stand in `seq_lengths`."""
+    if _is_pack(sample):
+        return list(sample)
+    if not isinstance(sample, Mapping) or sample.get("seq_lengths") is None or sample.get("labels") is None:
+        return [sample]
+    ends = np.cumsum(sample["seq_lengths"]).tolist()
+    per_token = [key for key in ("labels", "token_types", "attention_mask") if sample.get(key) is not None]
+    if not ends or any(len(sample[key]) != ends[-1] for key in per_token):
+        return [sample]
+    spans = pairwise([0, *ends])
+    return [{**sample, **{key: sample[key][begin:end] for key in per_token}} for begin, end in spans]
 
 
 def _is_pack(sample: Any) -> bool:

@@ -5,29 +5,10 @@ import contextlib
 import pytest
 import tiny_models as tiny
 import torch
-from trainer_oracle import Spy, assert_metrics, ours, prefixed
+from trainer_oracle import Spy, assert_metrics, check_log, ours, prefixed
 from transformers import Trainer
 
 import typetally as tt
-
-
-def check_log(trainer, spy):
-    """Every line of the log holds the metrics of its window under the right names, and nothing else of ours."""
-    checked = {"train": 0, "eval": 0}
-    last = 0
-    for line in trainer.state.log_history:
-        theirs = {key for key in line if key not in ours(line)}
-        if "eval_loss" in line:
-            expected = spy.oracle(False, line["step"], line["step"] + 1).metrics()
-            assert_metrics(ours(line), prefixed(expected, "eval_", theirs))
-            checked["eval"] += 1
-        else:
-            ended = "train_runtime" in line
-            expected = spy.oracle(True, last, line["step"]).metrics()
-            assert_metrics(ours(line), prefixed(expected, "train_" if ended else "", theirs))
-            last = line["step"]
-            checked["train"] += 1
-    assert checked == {"train": 3, "eval": 3}
 
 
 class TwoForwards(Trainer):

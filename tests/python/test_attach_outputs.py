@@ -106,9 +106,9 @@ def test_no_graph_is_kept_alive_between_forwards(tmp_path):
     batch = tiny.pad(tiny.text_samples(2))
     model.train()
     model.model(input_ids=batch["input_ids"])  # someone runs the backbone alone
-    assert handle._hooks._backbone._hidden is None
+    assert handle._hooks._backbone._last is None
     trainer.compute_loss(model, batch)
-    assert handle._hooks._backbone._hidden is None
+    assert handle._hooks._backbone._last is None
 
 
 @pytest.mark.parametrize("fault", ["no backbone", "adapter"])

@@ -114,20 +114,22 @@ def sample_types(samples):
     return [np.asarray(typer.type_labels(np.asarray(sample["labels"]))) for sample in samples]
 
 
+SHORT = {
+    "max_steps": 5,
+    "per_device_train_batch_size": 2,
+    "per_device_eval_batch_size": 2,
+    "logging_steps": 2,
+    "learning_rate": 1e-2,
+    "save_strategy": "no",
+    "report_to": [],
+    "use_cpu": True,
+    "disable_tqdm": True,
+}
+"""Arguments of a short training on the CPU."""
+
+
 def arguments(folder, **options):
-    defaults = {
-        "max_steps": 5,
-        "per_device_train_batch_size": 2,
-        "per_device_eval_batch_size": 2,
-        "logging_steps": 2,
-        "learning_rate": 1e-2,
-        "save_strategy": "no",
-        "report_to": [],
-        "use_cpu": True,
-        "disable_tqdm": True,
-        "remove_unused_columns": False,
-    }
-    return TrainingArguments(str(folder), **(defaults | options))
+    return TrainingArguments(str(folder), **(SHORT | {"remove_unused_columns": False} | options))
 
 
 def pad(samples, side="right"):

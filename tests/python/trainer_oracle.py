@@ -4,6 +4,7 @@ outputs, which a hook of its own captures. Knows the samples, not the package's 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -81,13 +82,20 @@ class Spy:
 
     def _capture(self, module, args, kwargs, outputs):
         assert "token_types" not in kwargs
-        logits, ids = outputs.logits.detach(), kwargs["input_ids"]
+        logits, ids = self._logits(module, kwargs, outputs), kwargs["input_ids"]
         documents = []
         for row in range(len(ids)):
             for begin, end in self._documents(row, ids, kwargs):
-                labels, types = self.known[tuple(ids[row, begin:end].tolist())]
+                labels, types = self._supervision(kwargs, row, begin, end)
                 documents.append((logits[row, begin:end], labels, types))
         self.seen.append((module.training, self.trainer.state.global_step, documents))
+
+    def _logits(self, module, kwargs, outputs):
+        return outputs.logits.detach()
+
+    def _supervision(self, kwargs, row, begin, end):
+        """Labels and types of the document that fills [begin, end) of a row."""
+        return self.known[tuple(kwargs["input_ids"][row, begin:end].tolist())]
 
     @staticmethod
     def _documents(row, ids, kwargs):
@@ -118,10 +126,33 @@ def prefixed(metrics, prefix, taken):
     return out
 
 
+def check_log(trainer, spy, relative=1e-6):
+    """Every line of the log holds the metrics of its window under the right names, and nothing else of ours."""
+    checked = {"train": 0, "eval": 0}
+    last = 0
+    for line in trainer.state.log_history:
+        theirs = {key for key in line if key not in ours(line)}
+        if "eval_loss" in line:
+            expected = spy.oracle(False, line["step"], line["step"] + 1).metrics()
+            assert_metrics(ours(line), prefixed(expected, "eval_", theirs), relative)
+            checked["eval"] += 1
+        else:
+            ended = "train_runtime" in line
+            expected = spy.oracle(True, last, line["step"]).metrics()
+            assert_metrics(ours(line), prefixed(expected, "train_" if ended else "", theirs), relative)
+            last = line["step"]
+            checked["train"] += 1
+    assert checked == {"train": 3, "eval": 3}
+
+
+TRL_KEYS = re.compile("(eval_|test_|train_)?(entropy|mean_token_accuracy|num_tokens)")
+
+
 def ours(line):
     """The part of a log line that is typetally's."""
     words = ("token_acc", "token_loss", "token_count", "_entropy", "typetally", "tokens_total", "_frac", "top5")
-    return {key: value for key, value in line.items() if any(word in key for word in words)}
+    found = {key: value for key, value in line.items() if any(word in key for word in words)}
+    return {key: value for key, value in found.items() if not TRL_KEYS.fullmatch(key)}
 
 
 def assert_metrics(got, expected, relative=1e-6):

@@ -22,12 +22,26 @@ class HiddenStates:
     config: object
 
 
+@dataclass
+class LastHidden:
+    """What a backbone made."""
+
+    hidden: torch.Tensor  # [B, T, H], detached
+    product: torch.dtype  # in which the model would have applied its output embedding
+
+    @classmethod
+    def of(cls, hidden: torch.Tensor) -> LastHidden:
+        device = hidden.device.type
+        autocast = torch.is_autocast_enabled(device)
+        return cls(hidden.detach(), torch.get_autocast_dtype(device) if autocast else hidden.dtype)
+
+
 class Backbone:
     """Keeps the last hidden state of the forward that runs, by a hook on the model below the output embedding."""
 
     def __init__(self, module: nn.Module) -> None:
         self._model = causal_lm(module)
-        self._hidden: torch.Tensor | None = None
+        self._last: LastHidden | None = None
         self._open = False
         backbone = _backbone(self._model)
         # Not disabled for torch.compile, as the outer hooks are: it traces an assignment without breaking the graph.
@@ -39,30 +53,32 @@ class Backbone:
 
     def begin(self) -> None:
         """A forward of the whole model begins."""
-        self._hidden, self._open = None, True
+        self._last, self._open = None, True
 
-    def end(self) -> torch.Tensor | None:
-        """It has ended. Returns what its backbone made [B, T, H], detached; None where no hook could see it."""
-        hidden, self._hidden, self._open = self._hidden, None, False
-        return hidden
+    def end(self) -> LastHidden | None:
+        """It has ended. Returns what its backbone made; None where no hook could see it."""
+        last, self._last, self._open = self._last, None, False
+        return last
 
-    def states(self, hidden: torch.Tensor | None) -> HiddenStates:
+    def states(self, last: LastHidden | None) -> HiddenStates:
         """With the output embedding; a sharded one is gathered, in which every rank takes part. Raises ValueError where
         the model does not let logits be made."""
         embedding: Any = getattr(self._model, "get_output_embeddings", None)
         head: Any = embedding() if callable(embedding) else None
-        reason = refusal(head) if hidden is not None else "no hidden states of a backbone"
-        if reason is not None or hidden is None:
+        reason = refusal(head) if last is not None else "no hidden states of a backbone"
+        if reason is not None or last is None:
             raise ValueError(f"[attach] expected logits, per-token results or hidden states in outputs, got {reason}")
         weight, bias = whole(head.weight), getattr(head, "bias", None)
+        # Never to a wider type, which would cost more memory than the model has.
+        weight = weight.to(last.product) if last.product.itemsize < weight.dtype.itemsize else weight
         bias = None if bias is None else whole(bias)
-        return HiddenStates(hidden.to(weight.device), weight, bias, getattr(self._model, "config", None))
+        return HiddenStates(last.hidden.to(weight.device), weight, bias, getattr(self._model, "config", None))
 
     def _keep(self, module: nn.Module, args: Any, outputs: Any) -> None:
         if self._open:
             hidden = getattr(outputs, "last_hidden_state", None)
             hidden = outputs[0] if hidden is None and isinstance(outputs, tuple) else hidden
-            self._hidden = hidden.detach() if torch.is_tensor(hidden) else None
+            self._last = LastHidden.of(hidden) if torch.is_tensor(hidden) else None
 
 
 def _backbone(model: nn.Module) -> nn.Module | None:

@@ -69,13 +69,15 @@ def tally_outputs(
         "cu_seqlens": target.cu_seqlens,
         "shifted": target.shifted,
     }
+    columns = target.labels.shape[-1]
+    # Prompt tuning puts virtual tokens before the labelled ones.
     if isinstance(read, HiddenStates):
-        # Prompt tuning puts virtual tokens before the labelled ones.
-        hidden = read.hidden[..., -target.labels.shape[-1] :, :]
+        hidden = read.hidden[..., -columns:, :]
         meter.update_from_hidden(hidden=hidden, weight=read.weight, bias=read.bias, model_config=read.config, **common)
         return
-    cut_down = read.shape[-2] != target.labels.shape[-1]
-    meter.update(logits=read.detach(), logits_to_keep=logits_to_keep if cut_down else None, **common)
+    kept = logits_to_keep if read.shape[-2] != columns else None
+    logits = read.detach() if kept is not None else read.detach()[..., -columns:, :]
+    meter.update(logits=logits, logits_to_keep=kept, **common)
 
 
 def find_logits(outputs: Any) -> torch.Tensor | None:

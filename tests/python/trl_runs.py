@@ -1,0 +1,139 @@
+"""Trainings with TRL's SFTTrainer, which hides its logits: an oracle that makes them itself, and the data as TRL takes
+it. Runs on TRL 1.16 (per-token results) and on 1.14 (logits, or hidden states under `chunked_nll`)."""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import datasets
+import numpy as np
+import tiny_models as tiny
+import torch
+import trl
+from packaging.version import Version
+from trainer_oracle import Spy
+from trl import SFTConfig, SFTTrainer
+
+from typetally.demo.encode import scene_messages
+from typetally.demo.shapes import draw_scene
+
+PER_TOKEN = Version(trl.__version__) >= Version("1.15")
+"""Whether forwards return per-token results; before, they return logits, or neither under `chunked_nll`."""
+
+TEXT_QUESTION = "Name the shapes."
+GENERATION_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['role'] == 'assistant' %}{% generation %}"
+    "{{ m['content'] }}<|im_end|>\n{% endgeneration %}{% else %}{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_INPUTS = ("input_ids", "attention_mask", "position_ids", "mm_token_type_ids", "pixel_values", "image_grid_thw")
+
+
+class TrlSpy(Spy):
+    """Makes the logits of each micro-batch by a float64 copy of the model as it is then, from the raw inputs."""
+
+    def __init__(self, trainer, samples, types, autocast=None):
+        super().__init__(trainer, samples, types)
+        self.autocast = autocast  # the dtype in which the trainer's own forwards run
+        self.counted = True
+        inner = trainer.compute_loss
+
+        def compute_loss(*args, **kwargs):
+            self.counted = False
+            return inner(*args, **kwargs)
+
+        trainer.compute_loss = compute_loss
+
+    def _capture(self, module, args, kwargs, outputs):
+        if not self.counted:  # the first forward of each compute_loss
+            self.counted = True
+            super()._capture(module, args, kwargs, outputs)
+
+    def _logits(self, module, kwargs, outputs):
+        if PER_TOKEN and kwargs.get("fused_lm_head"):
+            assert outputs.log_probs is not None
+            assert getattr(outputs, "logits", None) is None
+        inner = module.get_base_model() if hasattr(module, "get_base_model") else module
+        forward, hooks = vars(inner).pop("forward", None), module._forward_hooks
+        before = module._forward_pre_hooks
+        module._forward_hooks, module._forward_pre_hooks = {}, {}
+        try:
+            model = copy.deepcopy(module)
+        finally:
+            module._forward_hooks, module._forward_pre_hooks = hooks, before
+            if forward is not None:
+                inner.forward = forward
+        model = model.eval().to(torch.float32 if self.autocast else torch.float64)
+        inputs = {key: kwargs[key] for key in _INPUTS if kwargs.get(key) is not None}
+        with torch.no_grad(), torch.autocast("cpu", self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+            return model(**inputs, use_cache=False).logits
+
+    def _supervision(self, kwargs, row, begin, end):
+        ids = tuple(kwargs["input_ids"][row, begin:end].tolist())
+        if ids in self.known:
+            return self.known[ids]
+        # A row that was cut without regard to samples: all of it is one document, whose text is typed as it stands.
+        assert begin == 0
+        return np.asarray(ids), tiny.sample_types([{"labels": ids}])[0]
+
+
+def rows(count, kind, first=0):
+    """Samples as users hand them to TRL: `kind` is "completion", "messages" or "vision"."""
+    made = []
+    for seed in range(first, first + count):
+        user, assistant = scene_messages(draw_scene(seed))
+        if kind == "vision":
+            picture, user["content"] = user["content"][0]["image"], [{"type": "image"}, user["content"][1]]
+            assistant["content"] = [{"type": "text", "text": assistant["content"]}]
+            made.append({"prompt": [user], "completion": [assistant], "images": [picture]})
+        else:
+            user["content"] = TEXT_QUESTION
+            split = {"prompt": [user], "completion": [assistant]}
+            made.append(split if kind == "completion" else {"messages": [user, assistant]})
+    return datasets.Dataset.from_list(made)
+
+
+@functools.cache
+def encoded(count, kind, supervised="answer", first=0):
+    """The same samples as ids and labels, by the chat template alone."""
+    tok, samples = tiny.tokenizer(), []
+    if kind == "vision":
+        model = tiny.vision_model()
+        scenes = (scene_messages(draw_scene(seed)) for seed in range(first, first + count))
+        return [tiny.encode(messages, tiny.processor(), model) for messages in scenes]
+    for seed in range(first, first + count):
+        answer = draw_scene(seed).answer
+        prompt = f"<|im_start|>user\n{TEXT_QUESTION}<|im_end|>\n<|im_start|>assistant\n"
+        ids = [tok(text, add_special_tokens=False)["input_ids"] for text in (prompt, f"{answer}<|im_end|>\n")]
+        labels = [*(ids[0] if supervised == "all" else [-100] * len(ids[0])), *ids[1]]
+        samples.append({"input_ids": ids[0] + ids[1], "labels": labels})
+    return samples
+
+
+def config(folder, **options):
+    own = {
+        "eval_strategy": "steps",
+        "eval_steps": 2,
+        "max_length": 512,
+        "bf16": False,
+        "gradient_checkpointing": False,
+    }
+    return SFTConfig(str(folder), **(tiny.SHORT | own | options))
+
+
+def sft_trainer(folder, kind, held=None, dtype=torch.float64, model=None, template=None, **options):
+    more = {key: options.pop(key) for key in ("peft_config", "compute_loss_func") if key in options}
+    processor = copy.deepcopy(tiny.processor() if kind == "vision" else tiny.tokenizer())
+    if template is not None:
+        processor.chat_template = template
+    if model is None:
+        model = tiny.trained_vision_model(dtype) if kind == "vision" else tiny.text_model(dtype)
+    return SFTTrainer(
+        model=model,
+        args=config(folder, **options),
+        train_dataset=rows(12, kind),
+        eval_dataset=rows(5, kind, first=100) if held is None else held,
+        processing_class=processor,
+        **more,
+    )
