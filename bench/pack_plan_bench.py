@@ -2,7 +2,8 @@
 
     python bench/pack_plan_bench.py [largest number of samples, default 10000000]
 
-Times are wall clock, the best of three. Peers run in the same process where they are installed: seqpacker, LightBinPack (lightbinpack), binpacking, TRL.
+Times are wall clock, the best of three. Peers run in the same process where they are installed: seqpacker, LightBinPack
+(lightbinpack), binpacking, TRL.
 """
 
 import sys

@@ -16,11 +16,10 @@ from typetally._tensors import integers, is_torch, like, to_host
 Sample = Mapping[str, Any]
 Batch = dict[str, Any]
 
-_IGNORE_INDEX = -100
 _IGNORE_TYPE = -1
 
 _TOKEN_FIELDS = {
-    "labels": _IGNORE_INDEX,
+    "labels": -100,
     "token_types": _IGNORE_TYPE,
     "mm_token_type_ids": 0,
     "token_type_ids": 0,
@@ -63,7 +62,7 @@ def collate_packed(
             "swift": the same, and `text_position_ids` `[B, T]` where `position_ids` are `[4, B, T]`.
             "megatron": `position_ids` (`[3, B, T]` where a sample has its own), `cu_seqlens_q`, `cu_seqlens_kv`
             (int32), `max_seqlen_q`, `max_seqlen_kv` (int), `qkv_format` "thd".
-        mask_first_label: sets the first label of each document to -100.
+        mask_first_label: sets the first label of each document to -100, and its type to IGNORE.
         seq_idx: adds `seq_idx` (int32 `[B, T]`: the document's number in its row), which Mamba's kernels take.
         return_tensors: "pt" or "np"; by default what the samples hold, and for lists Torch where it is installed.
 
@@ -81,8 +80,10 @@ def collate_packed(
     layout = reader.layout_packed([len(pack) for pack in packs], _multiple("collate_packed", multiple_of))
     batch = _token_fields(reader, layout, pad_token_id)
     cu_seqlens = layout.cu_seqlens()
-    if mask_first_label and "labels" in batch:
-        batch["labels"].reshape(-1)[cu_seqlens[:-1]] = _IGNORE_INDEX
+    if mask_first_label:
+        for name in ("labels", "token_types"):
+            if name in batch:
+                batch[name].reshape(-1)[cu_seqlens[:-1]] = _TOKEN_FIELDS[name]
     mrope = _mrope(reader, layout, flat, "collate_packed")
     batch |= _FIELDS[fields](layout.position_ids(), mrope, cu_seqlens, layout.longest())
     if seq_idx:

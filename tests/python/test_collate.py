@@ -80,9 +80,11 @@ def test_packed_fields_are_those_of_transformers() -> None:
 
 
 def test_first_labels_are_untouched_unless_asked() -> None:
-    samples = [{"input_ids": [1, 2], "labels": [1, 2]}, {"input_ids": [3], "labels": [3]}]
+    samples = [{"input_ids": ids, "labels": ids, "token_types": [2] * len(ids)} for ids in ([1, 2], [3])]
     assert tt.collate_packed(samples)["labels"].tolist() == [[1, 2, 3]]
-    assert tt.collate_packed(samples, mask_first_label=True)["labels"].tolist() == [[-100, 2, -100]]
+    masked = tt.collate_packed(samples, mask_first_label=True)
+    assert masked["labels"].tolist() == [[-100, 2, -100]]
+    assert masked["token_types"].tolist() == [[-1, 2, -1]]
 
 
 def test_mrope_positions_of_pictures_and_texts_share_a_row() -> None:
