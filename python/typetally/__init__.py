@@ -11,8 +11,9 @@ from typetally.meter import TokenTypeMeter
 from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.pack_stream import stream_packs
 from typetally.reference import compute_token_types
-from typetally.render import Rendered, render
+from typetally.render import render
 from typetally.row_stats import RowStats, row_stats
+from typetally.tokens_page import Rendered
 from typetally.trainer import TokenTypeMetricsMixin, attach
 from typetally.typer import Span, TokenTyper, TypedLabels, TypedPayload
 from typetally.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from typetally.render import TYPE_NAMES
+from typetally.shown_tokens import TYPE_NAMES
 
 STYLES = {"desc": "bold bright_blue", "coord": "bold dark_orange underline", "format": "dim", "ignore": "strike dim"}
 """How each type looks; bold, underline and dim tell them apart without colour."""

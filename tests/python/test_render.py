@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import typetally as tt
-from typetally.render import TYPE_NAMES
+from typetally.shown_tokens import TYPE_NAMES
 
 
 class Words:
@@ -68,7 +68,7 @@ def test_every_token_shows_and_none_becomes_markup(tokens):
     assert page.elements <= ELEMENTS
     assert [token["class"] for token in page.tokens] == [f"token {TYPE_NAMES[kind]}" for _, kind in tokens]
     for shown, (at, (raw, _)) in zip(page.tokens, enumerate(tokens), strict=True):
-        assert shown["hover"].startswith(f"id {at} · bytes {raw.hex(' ')} · ")
+        assert shown["hover"] == f"id {at}\n{TYPE_NAMES[tokens[at][1]]}\nbytes {raw.hex(' ')}"
         if raw and raw.isascii() and raw.decode().isprintable():
             assert shown["text"] == raw.decode()
         assert shown["text"]
@@ -77,10 +77,14 @@ def test_every_token_shows_and_none_becomes_markup(tokens):
 def test_hostile_tokens_stay_text_on_the_page():
     words = [b"<script>alert(1)</script>", b'"><img src=x onerror=alert(1)>', b"&lt;b&gt;", b"'", "\u202e".encode()]
     stats = tt.row_stats(np.eye(5)[[1, 1, 1, 1]], np.array([2, 3, 4, 0]))
-    page = Page(tt.render([1, 2, 3, 4, 0], [1, 2, 3, -1, 1], Words(*words), stats).html)
-    assert page.elements <= ELEMENTS | {"html", "head", "meta", "title", "style", "body"}
+    html = tt.render([1, 2, 3, 4, 0], [1, 2, 3, -1, 1], Words(*words), stats).html
+    page = Page(html)
+    controls = {"label", "input", "details", "summary", "ol", "li", "a", "b"}
+    assert page.elements <= ELEMENTS | controls | {"html", "head", "meta", "title", "style", "body", "script"}
+    assert html.count("<script") == 1
+    assert not [reference for reference in ("http:", "https:", "url(", "@import") if reference in html]
     assert [token["text"].encode() for token in page.tokens] == [*words[1:4], "⟨U+202E⟩".encode(), words[0]]
-    assert page.tokens[4]["hover"].endswith("model's choice \"><img src=x onerror=alert(1)>")
+    assert page.tokens[4]["hover"].endswith("model's choice “\"><img src=x onerror=alert(1)>”")
 
 
 def test_statistics_show_where_they_belong():
@@ -89,11 +93,13 @@ def test_statistics_show_where_they_belong():
     logits = np.array([[3.0, 1, 0], [3, 1, 0], [0, 1, 3]])
     page = Page(tt.render(labels, types, vocab, tt.row_stats(logits, labels[labels >= 0]))._repr_html_())
     assert page.answers == 2
-    assert [token["class"] for token in page.tokens] == ["token desc", "token coord missed", "token format"]
+    classes = [token["class"].split() for token in page.tokens]
+    assert [names[1] for names in classes] == ["desc", "coord", "format"]
+    assert ["missed" in names for names in classes] == [False, True, False]
     lse = np.log(np.exp([3.0, 1, 0]).sum())
     assert f"nll {lse - 3:.3f}" in page.tokens[0]["hover"]
-    assert f"nll {lse - 1:.3f} · entropy" in page.tokens[1]["hover"]
-    assert page.tokens[1]["hover"].endswith("rank 1 · model's choice a")
+    assert f"nll {lse - 1:.3f}\nentropy" in page.tokens[1]["hover"]
+    assert page.tokens[1]["hover"].endswith("rank 1\nmodel's choice “a”")
 
 
 def test_rows_are_answers_of_their_own_and_unknown_ids_are_numbers():

@@ -11,7 +11,7 @@ from rich.text import Text
 from typer import Option
 
 from typetally.grammar import GrammarInfo, describe_grammars, make_marker
-from typetally.render import TYPE_NAMES
+from typetally.shown_tokens import TYPE_NAMES
 from typetally.terminal import STYLES, typed_text
 
 

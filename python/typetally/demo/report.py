@@ -18,8 +18,8 @@ from typetally.data_files import BadLine
 from typetally.demo.curves import charts
 from typetally.demo.history import ACCURACY, ENTROPY, LOSS, TYPES, LogLine, curve, first_above, last_value
 from typetally.notes import Coverage
-from typetally.render import Rendered
 from typetally.terminal import STYLES
+from typetally.tokens_page import Rendered
 
 LEARNED = 0.9
 """A type counts as learned from the first step at which its held-out accuracy is at least this."""
