@@ -8,6 +8,7 @@ from typetally.config import TokenTypeMetricsConfig
 from typetally.grammar import Grammar, grammars
 from typetally.isolation import check_isolation
 from typetally.meter import TokenTypeMeter
+from typetally.mrope import MRope
 from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.pack_stream import stream_packs
 from typetally.reference import compute_token_types
@@ -20,6 +21,7 @@ from typetally.vocabulary import Vocabulary
 
 __all__ = [
     "Grammar",
+    "MRope",
     "PackPlan",
     "PackedDataset",
     "Rendered",

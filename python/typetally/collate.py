@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from typetally import _core
 from typetally._tensors import integers, is_torch, like, to_host
+from typetally.mrope import RopeIndex, mrope_positions
 
 Sample = Mapping[str, Any]
 Batch = dict[str, Any]
@@ -44,6 +45,7 @@ def collate_packed(
     multiple_of: int = 1,
     mask_first_label: bool = False,
     seq_idx: bool = False,
+    mrope: RopeIndex | None = None,
     return_tensors: str | None = None,
 ) -> Batch:
     """Puts samples one after the other into one row, or lists of samples into one row each.
@@ -64,6 +66,8 @@ def collate_packed(
             (int32), `max_seqlen_q`, `max_seqlen_kv` (int), `qkv_format` "thd".
         mask_first_label: sets the first label of each document to -100, and its type to IGNORE.
         seq_idx: adds `seq_idx` (int32 `[B, T]`: the document's number in its row), which Mamba's kernels take.
+        mrope: makes `position_ids` `[3, T]` of samples with pictures that bring none: an `MRope`, or the model's own
+            `get_rope_index`.
         return_tensors: "pt" or "np"; by default what the samples hold, and for lists Torch where it is installed.
 
     Raises ValueError or TypeError that names the sample and the field.
@@ -77,6 +81,7 @@ def collate_packed(
     if reader.count("attention_mask"):
         flat = [_visible(sample, s) for s, sample in enumerate(flat)]
         reader = _reader(flat, "collate_packed")
+    flat, reader = _positioned(flat, reader, mrope, "collate_packed")
     layout = reader.layout_packed([len(pack) for pack in packs], _multiple("collate_packed", multiple_of))
     batch = _token_fields(reader, layout, pad_token_id)
     cu_seqlens = layout.cu_seqlens()
@@ -84,8 +89,8 @@ def collate_packed(
         for name in ("labels", "token_types"):
             if name in batch:
                 batch[name].reshape(-1)[cu_seqlens[:-1]] = _TOKEN_FIELDS[name]
-    mrope = _mrope(reader, layout, flat, "collate_packed")
-    batch |= _FIELDS[fields](layout.position_ids(), mrope, cu_seqlens, layout.longest())
+    axes = _axes(reader, layout, flat, "collate_packed")
+    batch |= _FIELDS[fields](layout.position_ids(), axes, cu_seqlens, layout.longest())
     if seq_idx:
         batch["seq_idx"] = layout.seq_idx()
     return _finish(batch, reader, flat, "collate_packed", return_tensors)
@@ -97,6 +102,7 @@ def collate_padded(
     side: str = "right",
     *,
     multiple_of: int = 1,
+    mrope: RopeIndex | None = None,
     return_tensors: str | None = None,
 ) -> Batch:
     """Puts each sample into a row, padded on one side to the longest (and a multiple of `multiple_of`).
@@ -109,7 +115,7 @@ def collate_padded(
     if side not in ("left", "right"):
         raise ValueError(f'[collate_padded] expected side as "left" or "right", got {side!r}')
     flat = _checked(samples, "collate_padded")
-    reader = _reader(flat, "collate_padded")
+    flat, reader = _positioned(flat, _reader(flat, "collate_padded"), mrope, "collate_padded")
     layout = reader.layout_padded(side == "left", _multiple("collate_padded", multiple_of))
     batch = _token_fields(reader, layout, pad_token_id)
     mask = layout.attention_mask()
@@ -118,7 +124,7 @@ def collate_padded(
         if "token_types" in batch:
             batch["token_types"][mask == 0] = _IGNORE_TYPE
     batch["attention_mask"] = mask
-    positions = _mrope(reader, layout, flat, "collate_padded")
+    positions = _axes(reader, layout, flat, "collate_padded")
     if positions is not None:
         batch["position_ids"] = positions
     return _finish(batch, reader, flat, "collate_padded", return_tensors)
@@ -177,7 +183,24 @@ def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
     return result
 
 
-def _mrope(
+def _positioned(
+    samples: list[dict[str, Any]], reader: _core.SampleReader, mrope: RopeIndex | None, operation: str
+) -> tuple[list[dict[str, Any]], _core.SampleReader]:
+    """The samples with positions by axis where `mrope` makes them."""
+    if mrope is None:
+        return samples, reader
+    made = []
+    for s, sample in enumerate(samples):
+        own = sample.get("position_ids")
+        try:
+            positions = mrope_positions(mrope, sample) if own is None else None
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"[{operation}] expected sample {s} to match its grids, got: {error}") from None
+        made.append(sample if positions is None else sample | {"position_ids": positions})
+    return made, _reader(made, operation)
+
+
+def _axes(
     reader: _core.SampleReader, layout: _core.BatchLayout, samples: list[dict[str, Any]], operation: str
 ) -> NDArray[np.int64] | None:
     """`[3 | 4, B, T]` where a sample has positions by axis; a sample without has its text positions on each."""
@@ -223,9 +246,9 @@ def _multiple(operation: str, multiple_of: int) -> int:
     return multiple_of
 
 
-def _transformers(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
+def _transformers(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
     return {
-        "position_ids": text if mrope is None else np.concatenate([text[None], mrope[-3:]]),
+        "position_ids": text if axes is None else np.concatenate([text[None], axes[-3:]]),
         "cu_seq_lens_q": cu_seqlens,
         "cu_seq_lens_k": cu_seqlens,
         "max_length_q": longest,
@@ -233,14 +256,14 @@ def _transformers(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: ND
     }
 
 
-def _swift(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
-    batch = _transformers(text, mrope, cu_seqlens, longest)
-    return batch if mrope is None else batch | {"text_position_ids": text}
+def _swift(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
+    batch = _transformers(text, axes, cu_seqlens, longest)
+    return batch if axes is None else batch | {"text_position_ids": text}
 
 
-def _megatron(text: NDArray[Any], mrope: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
+def _megatron(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
     return {
-        "position_ids": text if mrope is None else mrope[-3:],
+        "position_ids": text if axes is None else axes[-3:],
         "cu_seqlens_q": cu_seqlens,
         "cu_seqlens_kv": cu_seqlens,
         "max_seqlen_q": longest,
