@@ -76,7 +76,7 @@ $(wheel_checked): $(ready) $(package_sources) tools/test_wheel.sh tools/check_wh
 
 .PHONY: test-extra
 test-extra: $(ready)  ## what needs a browser or environments of its own (ms-swift, ...): the stages below
-	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14
+	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14 test-swift
 
 .PHONY: test-page
 test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chromium, without a window
@@ -88,6 +88,10 @@ build/chromium.stamp: tools/setup_page.sh tools/apt.sh
 .PHONY: test-trl-1-14
 test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave logits or hidden states
 	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py
+
+.PHONY: test-swift
+test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
+	@.venv-swift/bin/python -m pytest tests/extra/swift
 
 # An environment of its own for tests/extra/NAME: a stage needs .venv-NAME/package.stamp and runs .venv-NAME/bin/python.
 .PRECIOUS: .venv-%/ready.stamp

@@ -97,3 +97,12 @@ class Batch:
             inside = kept[:-1] + 1 < columns
             spread[..., kept[:-1][inside] + 1] = values[..., 1:][..., inside]
         return spread
+
+
+def whole_labels(labels: Tensor, logits_to_keep: int | Tensor, columns: int) -> NDArray[np.int64]:
+    """Labels [B, columns] of all positions, from labels [B, K] that were cut down like the logits that are kept."""
+    batch = Batch("whole_labels", labels, None, np.array([0, int(np.prod(labels.shape[:-1])) * columns]), False)
+    kept, total = batch._kept_columns(logits_to_keep)
+    if kept is not None:
+        batch._spread(kept, total)
+    return batch.labels

@@ -56,10 +56,11 @@ class TokenTypeMetricsConfig:
     @staticmethod
     def sample_label(sample: Mapping[str, Any]) -> str:
         """A sample's data set label, stripped and lower-cased: `metadata.dataset`, else `dataset`, else
-        `dataset_name`, else "default". Absent, None and blank are the same."""
+        `dataset_name`, else `channel` (all that ms-swift keeps of a row), else "default". Absent, None and blank are
+        the same."""
         metadata = sample.get("metadata")
         candidates = [metadata.get("dataset") if isinstance(metadata, Mapping) else None]
-        candidates += [sample.get("dataset"), sample.get("dataset_name")]
+        candidates += [sample.get(key) for key in ("dataset", "dataset_name", "channel")]
         labels = (canonical_label(str(candidate)) for candidate in candidates if candidate is not None)
         return next((label for label in labels if label), DEFAULT_LABEL)
 

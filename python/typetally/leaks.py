@@ -46,12 +46,14 @@ class LeakWatch:
 def leaks(config: Any, inputs: dict[str, Any]) -> list[tuple[str, str]]:
     """What makes packed rows leak without a variable-length attention kernel, each with what to change. Transformers
     derives the block-diagonal mask from text position_ids, and only without an attention mask and without a cache."""
+    mask = inputs.get("attention_mask")
+    if torch.is_tensor(mask) and mask.ndim == 4:  # says of each position which others it sees
+        return []
     found = []
     if _uses_cache(config, inputs):
         nested = _text_config(config) is not config
         name = "config.text_config.use_cache" if nested else "config.use_cache"
         found.append((f"{name} is True", f"Set {name} = False (the Trainer clears only config.use_cache)."))
-    mask = inputs.get("attention_mask")
     if torch.is_tensor(mask) and mask.ndim == 2 and not (mask > 1).any():
         found.append(("the batch has an attention mask of ones", "Leave attention_mask out of packed batches."))
     positions = inputs.get("position_ids")

@@ -149,6 +149,7 @@ KNOWN: list[tuple[str, Callable[[list[str], Path], None]]] = [
     (r"(cmake|ctest) .*--preset ", check_preset),
     (r"build/fuzz/tests/fuzz/fuzz_\w+", check_fuzz),
     (r"git clone ", elsewhere),
+    (r"swift sft ", elsewhere),  # tests/extra/swift
     (r"cd \w+$", elsewhere),
     (r"pip install (typetally|dist/)", elsewhere),
     (r"(\.venv/bin/)?typetally demo\b", elsewhere),

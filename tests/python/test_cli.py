@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,15 @@ def test_audit_of_what_cannot_be_read_exits_with_2(data, shared_data, tmp_path):
         assert (done.returncode, done.stdout) == (2, "")
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_plugins_path_is_printed():
+    done = typetally("plugin", "swift")
+    assert (done.returncode, done.stderr) == (0, "")
+    path = Path(done.stdout.removesuffix("\n"))
+    # ms-swift puts the folder on the search path, where nothing may hide a module of anyone else's.
+    assert {entry.stem for entry in path.parent.glob("*.py")} == {"__init__", "swift_plugin"}
+    assert "callbacks_map" in path.read_text()
+    unknown = typetally("plugin", "trl")
+    assert unknown.returncode == 2
+    assert "[plugin] expected one of swift, got 'trl'" in unknown.stderr

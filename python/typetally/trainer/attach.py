@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from typetally.trainer.ms_swift import refuse_sequence_parallel
+
 if TYPE_CHECKING:
     from typetally.config import TokenTypeMetricsConfig
     from typetally.trainer.handle import Handle
@@ -19,7 +21,8 @@ def attach(
     *,
     check_isolation: Literal["first-batch"] | None = None,
 ) -> Handle:
-    """Adds metrics by token type to every log line and evaluation of a Hugging Face `Trainer` or a subclass.
+    """Adds metrics by token type to every log line and evaluation of a Hugging Face `Trainer` or a subclass,
+    TRL's and ms-swift's among them.
 
     typer: how tokens are typed; by default the "auto" grammar over the vocabulary of `trainer.processing_class` (a
     tokenizer or a processor). config: which data sets count; by default all. check_isolation: "first-batch" runs
@@ -74,3 +77,4 @@ def _check(trainer: Any) -> None:
             f"{trainer.args.n_gpu} devices, whose replicas run hooks in threads of their own; start one process per "
             "device with torchrun, or make one device visible"
         )
+    refuse_sequence_parallel(trainer)

@@ -17,6 +17,7 @@ from typetally.trainer.first_batch import FirstBatchCheck
 from typetally.trainer.hooks import ForwardHooks
 from typetally.trainer.loaders import dispatches
 from typetally.trainer.micro_batch import MicroBatch
+from typetally.trainer.ms_swift import coming_keys
 from typetally.trainer.recorder import Recorder
 from typetally.trainer.window import add_to_line
 from typetally.trainer.wraps import Wraps
@@ -97,7 +98,7 @@ class Handle:
         try:
             output = inner(dataloader, *args, **kwargs)
             prefix = kwargs.get("metric_key_prefix", args[3] if len(args) > 3 else "eval")
-            add_to_line(output.metrics, self._recorder.close_window(), f"{prefix}_")
+            add_to_line(output.metrics, self._recorder.close_window(), f"{prefix}_", coming_keys(self._trainer))
             return output
         finally:
             self._recorder.end_evaluation()
@@ -106,7 +107,8 @@ class Handle:
     def _log(self, inner: Any, logs: dict[str, float], *args: Any, **kwargs: Any) -> Any:
         ended = "train_runtime" in logs
         if ("loss" in logs or ended) and not self._recorder.evaluating:
-            add_to_line(logs, self._recorder.close_window(), "train_" if ended else "")
+            prefix = "train_" if ended else ""
+            add_to_line(logs, self._recorder.close_window(), prefix, coming_keys(self._trainer))
             if ended and self._trainer.is_world_process_zero():
                 _say(self._recorder.covered["train"])
         return inner(logs, *args, **kwargs)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from typetally._targets import whole_labels
+from typetally._tensors import like
 from typetally.notes import NOTES_KEY, BatchNotes
 
 
@@ -21,6 +23,7 @@ class MicroBatch:
     types: torch.Tensor | None = None  # shaped like labels
     notes: BatchNotes | None = None
     tallied: bool = False
+    restored: bool = False  # `labels` are no longer those that the model is given
 
     @classmethod
     def take(cls, inputs: MutableMapping[str, Any]) -> MicroBatch:
@@ -28,3 +31,18 @@ class MicroBatch:
         types = inputs.pop("token_types", None)
         notes = inputs.pop(NOTES_KEY, None)
         return cls(inputs, inputs.get("labels"), inputs.get("shift_labels"), types, notes)
+
+    def restore_labels(self, logits_to_keep: int | torch.Tensor | None) -> None:
+        """Spreads labels that the trainer cut down to the logits it keeps (ms-swift) over all positions again: cut down
+        they glue one answer to the next, and no boundary fits them."""
+        columns = self._columns()
+        if logits_to_keep is None or self.labels is None or columns in (None, self.labels.shape[-1]):
+            return
+        self.labels = like(self.labels, whole_labels(self.labels, logits_to_keep, columns))
+        self.inputs = {**self.inputs, "labels": self.labels}
+        self.restored = True
+
+    def _columns(self) -> int | None:
+        """T, as the inputs beside the labels tell it."""
+        ids = self.types if self.types is not None else self.inputs.get("input_ids")
+        return int(ids.shape[-1]) if torch.is_tensor(ids) else None

@@ -104,6 +104,7 @@ class Recorder:
             return False
         # First of all, since a sharded output embedding is gathered here: every rank has to come by.
         read = read_forward(forward)
+        batch.restore_labels(kwargs.get("logits_to_keep"))
         items = real_items(self._trainer.accelerator) if self._evaluations else None
         if items == 0:
             return True
@@ -128,7 +129,7 @@ class Recorder:
         self, batch: MicroBatch, kwargs: dict[str, Any], notes: BatchNotes
     ) -> tuple[torch.Tensor, torch.Tensor, bool]:
         """The labels that the logits are scored against, their types, and whether both are shifted already."""
-        plain = _first(kwargs.get("labels"), batch.labels)
+        plain: Any = batch.labels if batch.restored else _first(kwargs.get("labels"), batch.labels)
         shifted = _first(kwargs.get("shift_labels"), batch.shift_labels)
         if shifted is None:
             return plain, batch.types if batch.types is not None else self._type(plain, notes), False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,11 +51,13 @@ class Window:
             return torch.cat([torch.as_tensor(failed.flat()), torch.zeros(COVERAGE_SIZE, dtype=torch.float64)])
 
 
-def add_to_line(line: dict[str, Any], metrics: dict[str, float], prefix: str) -> None:
-    """Adds metrics to a trainer's log line. A key that is there stays: ours is then `token_loss` for `loss` and
-    `typetally_<key>` for others."""
+def add_to_line(
+    line: dict[str, Any], metrics: dict[str, float], prefix: str, coming: Container[str] = frozenset()
+) -> None:
+    """Adds metrics to a trainer's log line. A key that is there, or is still `coming`, stays the trainer's: ours is
+    then `token_loss` for `loss` and `typetally_<key>` for others."""
     for key, value in metrics.items():
         name = prefix + key
-        if name in line:
+        if name in line or name in coming:
             name = prefix + ("token_loss" if key == "loss" else f"typetally_{key}")
         line[name] = value
