@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from typetally import _core
 from typetally._tensors import integers
+from typetally.plan_files import read_plan, write_plan
 
 _OVERSIZED = ("alone", "drop", "error", "truncate")
 
@@ -59,6 +61,15 @@ class PackPlan:
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         return (self[pack] for pack in range(len(self)))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the plan: to `.npz` by NumPy, to `.arrow` with the list `samples` of each pack as a row."""
+        write_plan(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> PackPlan:
+        """A plan that was saved. OSError if there is no such file, ValueError for one that holds no plan."""
+        return cls(**read_plan(Path(path)))
 
 
 def plan_packs(

@@ -10,6 +10,7 @@ from rich.console import Console
 from typetally.cli.audit import audit
 from typetally.cli.demo import demo
 from typetally.cli.grammars import grammars
+from typetally.cli.pack import pack
 from typetally.cli.plugin import plugin
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(grammars)
 app.command()(demo)
 app.command()(audit)
+app.command()(pack)
 app.command()(plugin)
 
 
