@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import typetally as tt
+from typetally.shown_tokens import TYPE_NAMES
 
 
 def typetally(*arguments, **options):
@@ -98,3 +99,66 @@ def test_the_plugins_path_is_printed():
     unknown = typetally("plugin", "trl")
     assert unknown.returncode == 2
     assert "[plugin] expected one of swift, got 'trl'" in unknown.stderr
+
+
+def test_an_answer_is_shown_as_it_is_typed():
+    done = typetally("show", GOOD)
+    assert (done.returncode, done.stdout.splitlines()[:2]) == (0, ["json", GOOD])
+    (found,) = json.loads(typetally("show", GOOD, "--json").stdout)
+    typer = tt.TokenTyper(tt.Vocabulary.from_tokenizer(_Nothing()), grammar="auto")
+    assert found["spans"] == [[begin, end, TYPE_NAMES[kind]] for begin, end, kind in typer.spans(GOOD)]
+
+
+class _Nothing:
+    """A tokenizer of one token, as Vocabulary reads it."""
+
+    n_vocab = 1
+    special_tokens_set = frozenset()
+
+    @staticmethod
+    def decode_single_token_bytes(_):
+        return b"x"
+
+
+def test_an_answer_is_shown_in_tokens(shared_data):
+    tokenizer = shared_data / "tokenizers/qwen3"
+    text = "<ref>猫\x1b[31m</ref><box>(1,20),(3,4)</box>"
+    (found,) = json.loads(typetally("show", "-", "--json", "--tokenizer", str(tokenizer), input=text).stdout)
+    assert b"".join(bytes.fromhex(token["bytes"]) for token in found["tokens"]) == text.encode()
+    typer = tt.TokenTyper(tt.Vocabulary.from_file(tokenizer))
+    kinds = typer.type_labels([token["id"] for token in found["tokens"]])
+    assert [token["type"] for token in found["tokens"]] == [TYPE_NAMES[kind] for kind in kinds]
+    shown = typetally("show", text, "--tokenizer", str(tokenizer)).stdout
+    assert "\x1b[31m" not in shown
+    assert "(│1│,│2│0│),(│3│,│4│)</│" in shown
+
+
+def test_lines_of_a_file_are_shown(data, tmp_path):
+    done = typetally("show", str(data), "--lines", "2-3", "--html", str(tmp_path / "out.html"))
+    assert (done.returncode, done.stdout) == (0, "")
+    page = (tmp_path / "out.html").read_text()
+    assert "<h1>train.jsonl</h1>" in page
+    assert "line 2: json" in page
+    assert "line 1" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<script") == 1
+    data.write_text("{\n" + data.read_text())
+    done = typetally("show", str(data), "--lines", "1,4,9", "--json")
+    assert done.returncode == 1
+    assert [entry["line"] for entry in json.loads(done.stdout)] == [4]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["line 1", "no line 9 to 9"]
+    done = typetally("show", str(data))
+    assert [line for line in done.stdout.splitlines() if line.startswith("line ")] == [
+        "line 2: json",
+        "line 3: json",
+        "line 4: prose",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show",), ("show", "no.jsonl"), ("show", "x", "--lines", "3-1"), ("show", "x", "--grammar", "yaml")]
+)
+def test_what_cannot_be_shown_exits_with_2(arguments):
+    done = typetally(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr

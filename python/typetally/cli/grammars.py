@@ -12,7 +12,7 @@ from typer import Option
 
 from typetally.grammar import GrammarInfo, describe_grammars, make_marker
 from typetally.shown_tokens import TYPE_NAMES
-from typetally.terminal import STYLES, typed_text
+from typetally.terminal import typed_text, types_legend
 
 
 def grammars(
@@ -30,7 +30,7 @@ def grammars(
         table.add_row(info.name, Text(info.summary + "\n").append_text(typed_text(info.example.encode(), spans)))
     console = Console()
     console.print(table)
-    console.print("types: ", *(Text(name, STYLES[name]) for name in ("desc", "coord", "format")))
+    console.print(types_legend())
     console.print("auto picks the grammar of each answer from its text; unmarked text is prose, all desc.")
 
 

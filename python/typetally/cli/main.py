@@ -12,6 +12,7 @@ from typetally.cli.demo import demo
 from typetally.cli.grammars import grammars
 from typetally.cli.pack import pack
 from typetally.cli.plugin import plugin
+from typetally.cli.show import show
 
 app = typer.Typer(
     name="typetally",
@@ -25,6 +26,7 @@ app.command()(demo)
 app.command()(audit)
 app.command()(pack)
 app.command()(plugin)
+app.command()(show)
 
 
 @app.callback()

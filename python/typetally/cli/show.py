@@ -1,0 +1,167 @@
+"""`typetally show`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+from typer import Argument, BadParameter, Exit, Option
+
+from typetally.cli.options import read_grammar
+from typetally.data_files import BadLine, read_samples
+from typetally.grammar import make_marker
+from typetally.shown_tokens import ShownToken, show_token
+from typetally.terminal import STYLES, types_legend, visible
+from typetally.text_encoder import TextEncoder
+from typetally.tokens_page import Answer, assemble
+from typetally.typer import TokenTyper
+
+_FIRST_LINES = 20
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """An answer, where it comes from, the grammar that was found, and its tokens, or its spans without a tokenizer."""
+
+    text: str
+    line: int | None
+    grammar: str
+    tokens: list[ShownToken]
+    record: dict[str, Any]
+
+    @property
+    def caption(self) -> str:
+        return self.grammar if self.line is None else f"line {self.line}: {self.grammar}"
+
+
+def show(
+    what: Annotated[
+        str,
+        Argument(
+            metavar="ANSWER|FILE|-", help="An answer, a file (JSON Lines of a trainer, or one answer), or - for stdin."
+        ),
+    ],
+    lines: Annotated[
+        str, Option(help="Which lines of a JSON Lines file, as 3,7-9. Default: the first 20.", metavar="LINES")
+    ] = "",
+    grammar: Annotated[str, Option(help="A grammar's name, a JSON file with a table, or auto.")] = "auto",
+    tokenizer: Annotated[Path | None, Option(help="A tokenizer.json or its folder: show tokens, not spans.")] = None,
+    as_json: Annotated[bool, Option("--json", help="Print a JSON list of answers with their spans or tokens.")] = False,
+    html: Annotated[Path | None, Option(help="Write a page.", dir_okay=False)] = None,
+) -> None:
+    """Show an answer, or those in lines of a file, in the colours of its types. Exits with 1 where one of the lines
+    cannot be read."""
+    answers, problems = _read(what, _line_numbers(lines))
+    typed = list(_type(answers, grammar, tokenizer))
+    if html is not None:
+        title = Path(what).name if _is_file(what) else "typetally"
+        html.write_text(assemble([Answer(one.tokens, one.caption) for one in typed], title).html, encoding="utf-8")
+    if as_json:
+        print(json.dumps([one.record for one in typed], ensure_ascii=False))
+    elif html is None:
+        _print(typed, Console(), borders=tokenizer is not None)
+    for problem in problems:
+        Console(stderr=True).print(problem, style="yellow", markup=False, highlight=False)
+    if problems:
+        raise Exit(1)
+
+
+def _read(what: str, wanted: list[range]) -> tuple[list[tuple[int | None, str]], list[str]]:
+    """Answers with the numbers of their lines, and what could not be read."""
+    if what == "-":
+        return [(None, sys.stdin.read())], []
+    if not _is_file(what):
+        if what.endswith((".jsonl", ".json")):
+            raise BadParameter(f"no such file: {what}")
+        return [(None, what)], []
+    path = Path(what)
+    if path.suffix != ".jsonl":
+        return [(None, path.read_text(encoding="utf-8"))], []
+    return _read_lines(path, wanted or [range(1, _FIRST_LINES + 1)], complain=bool(wanted))
+
+
+def _read_lines(path: Path, wanted: list[range], complain: bool) -> tuple[list[tuple[int | None, str]], list[str]]:
+    last = max(numbers[-1] for numbers in wanted)
+    answers: list[tuple[int | None, str]] = []
+    problems = []
+    found = set()
+    for line in read_samples(path):
+        if line.number > last:
+            break
+        if not any(line.number in numbers for numbers in wanted):
+            continue
+        found.add(line.number)
+        if isinstance(line, BadLine):
+            problems.append(f"line {line.number}: {line.reason}")
+        else:
+            answers += [(line.number, text) for text in line.answers]
+    if complain:
+        missing = [numbers for numbers in wanted if not found.intersection(numbers)]
+        problems += [f"no line {numbers[0]} to {numbers[-1]}" for numbers in missing]
+    return answers, problems
+
+
+def _type(answers: list[tuple[int | None, str]], grammar: str, tokenizer: Path | None) -> Iterator[_Typed]:
+    table = read_grammar(grammar)
+    marker = make_marker(table)
+    encoder = None if tokenizer is None else TextEncoder(tokenizer)
+    typer = None if encoder is None else TokenTyper(encoder.vocabulary, grammar=table)
+    for line, text in answers:
+        raw = text.encode("utf-8", "surrogatepass")
+        name = marker.detect(raw) if marker.name == "auto" else marker.name
+        record: dict[str, Any] = {"line": line, "grammar": name, "answer": text}
+        if encoder is None or typer is None:
+            spans = marker.spans(raw)
+            tokens = [show_token(raw[begin:end], kind) for begin, end, kind in spans]
+            record["spans"] = [[begin, end, token.name] for (begin, end, _), token in zip(spans, tokens, strict=True)]
+        else:
+            (ids,) = encoder.encode([text])
+            kinds = np.asarray(typer.type_labels(ids)).tolist() if ids else []
+            pieces = [encoder.vocabulary.token_bytes(token) for token in ids]
+            tokens = [show_token(raw, kind, token) for raw, kind, token in zip(pieces, kinds, ids, strict=True)]
+            record["tokens"] = [
+                {"id": token, "bytes": raw.hex(), "type": shown.name}
+                for token, raw, shown in zip(ids, pieces, tokens, strict=True)
+            ]
+        yield _Typed(text, line, name, tokens, record)
+
+
+def _print(answers: list[_Typed], console: Console, borders: bool) -> None:
+    for one in answers:
+        console.print(one.caption, style="italic", highlight=False, markup=False)
+        text = Text()
+        for token in one.tokens:
+            text.append(visible(token.pieces), STYLES[token.name])
+            if borders:
+                text.append("│", "dim")
+        console.print(text, soft_wrap=True)
+    console.print(types_legend())
+
+
+def _is_file(what: str) -> bool:
+    try:
+        return Path(what).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte
+        return False
+
+
+def _line_numbers(text: str) -> list[range]:
+    """`3,7-9` as ranges; none for an empty text."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _RANGE.fullmatch(part)
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else 0
+        if not 1 <= first <= last:
+            raise BadParameter(f"expected lines as 3,7-9, got {text!r}")
+        found.append(range(first, last + 1))
+    return found
