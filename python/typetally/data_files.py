@@ -82,7 +82,7 @@ def read_samples(path: Path, on_bytes: Callable[[int], object] = lambda _: None)
 def bad_line(number: int, error: BaseException) -> BadLine:
     """Says what `error`, raised by reading a line, means to the one who wrote the line."""
     if isinstance(error, json.JSONDecodeError):
-        return BadLine(number, f"not JSON: {error.msg}", f" at column {error.colno}")
+        return BadLine(number, f"not JSON: {error.msg.removesuffix(' at')}", f" at column {error.colno}")
     if isinstance(error, UnicodeDecodeError):
         return BadLine(number, "not UTF-8", f": byte {error.start}")
     if isinstance(error, RecursionError):

@@ -66,4 +66,5 @@ class Lengths:
         for length in order:
             counts[(length - low) // width] += self.counts[length]
         bins = -(-(high - low + 1) // width)
-        return [Bin(low + at * width, low + (at + 1) * width - 1, counts[at]) for at in range(bins)]
+        ends = [min(high, low + (at + 1) * width - 1) for at in range(bins)]
+        return [Bin(low + at * width, end, counts[at]) for at, end in enumerate(ends)]
