@@ -73,7 +73,7 @@ def pack(
 
 @dataclass
 class _Lines:
-    """Of usable lines their numbers (from 1), rows (from 0, blank ones left out), lengths and labels; and the others."""
+    """Of usable lines numbers (from 1), rows (from 0, blank lines left out), lengths and labels; and the others."""
 
     numbers: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
