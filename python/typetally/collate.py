@@ -45,6 +45,7 @@ def collate_packed(
     multiple_of: int = 1,
     mask_first_label: bool = False,
     seq_idx: bool = False,
+    seq_lengths: bool = False,
     mrope: RopeIndex | None = None,
     return_tensors: str | None = None,
 ) -> Batch:
@@ -61,11 +62,13 @@ def collate_packed(
         fields: whose names the boundaries bear; all tensors of integers are `[B, T]` and int64, `token_types` int8:
             "transformers": `position_ids` (`[4, B, T]` where a sample has its own: text, t, h, w), `cu_seq_lens_q`,
             `cu_seq_lens_k` (int32 `[documents + 1]`), `max_length_q`, `max_length_k` (int).
-            "swift": the same, and `text_position_ids` `[B, T]` where `position_ids` are `[4, B, T]`.
+            "swift": the same, but where a sample has its own, `position_ids` are `[3, B, T]` and `text_position_ids`
+            `[B, T]`.
             "megatron": `position_ids` (`[3, B, T]` where a sample has its own), `cu_seqlens_q`, `cu_seqlens_kv`
             (int32), `max_seqlen_q`, `max_seqlen_kv` (int), `qkv_format` "thd".
         mask_first_label: sets the first label of each document to -100, and its type to IGNORE.
         seq_idx: adds `seq_idx` (int32 `[B, T]`: the document's number in its row), which Mamba's kernels take.
+        seq_lengths: adds `seq_lengths` (int32 `[documents]`: tokens of each, stretches of padding included).
         mrope: makes `position_ids` `[3, T]` of samples with pictures that bring none: an `MRope`, or the model's own
             `get_rope_index`.
         return_tensors: "pt" or "np"; by default what the samples hold, and for lists Torch where it is installed.
@@ -93,6 +96,8 @@ def collate_packed(
     batch |= _FIELDS[fields](layout.position_ids(), axes, cu_seqlens, layout.longest())
     if seq_idx:
         batch["seq_idx"] = layout.seq_idx()
+    if seq_lengths:
+        batch["seq_lengths"] = np.diff(cu_seqlens)
     return _finish(batch, reader, flat, "collate_packed", return_tensors)
 
 
@@ -257,8 +262,8 @@ def _transformers(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDA
 
 
 def _swift(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
-    batch = _transformers(text, axes, cu_seqlens, longest)
-    return batch if axes is None else batch | {"text_position_ids": text}
+    batch = _transformers(text, None, cu_seqlens, longest)
+    return batch if axes is None else batch | {"position_ids": axes[-3:], "text_position_ids": text}
 
 
 def _megatron(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
