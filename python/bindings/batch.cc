@@ -27,21 +27,11 @@ namespace {
 /// A NumPy array that owns what `write` fills in.
 template <class T, class Write>
 nb::ndarray<nb::numpy, T, nb::ndim<2>> make_rows(const BatchLayout& layout, Write write) {
-  struct Block {
-    std::size_t bytes;
-    void* data;
-  };
   const auto rows = static_cast<std::size_t>(layout.rows);
   const auto columns = static_cast<std::size_t>(layout.columns);
-  const std::size_t bytes = rows * columns * sizeof(T);
-  auto* block = new Block{bytes, Recycled::take(bytes)};
-  nb::capsule owner(block, [](void* p) noexcept {
-    auto* freed = static_cast<Block*>(p);
-    Recycled::give_back(freed->data, freed->bytes);
-    delete freed;
-  });
-  write(static_cast<T*>(block->data));
-  return {block->data, {rows, columns}, owner};
+  RecycledBlock block = take_recycled(rows * columns * sizeof(T));
+  write(static_cast<T*>(block.data));
+  return {block.data, {rows, columns}, block.owner};
 }
 
 /// An array of the plan, which it keeps alive.
