@@ -86,7 +86,7 @@ def collate_packed(
         reader = _reader(flat, "collate_packed")
     flat, reader = _positioned(flat, reader, mrope, "collate_packed")
     layout = reader.layout_packed([len(pack) for pack in packs], _multiple("collate_packed", multiple_of))
-    batch = _token_fields(reader, layout, pad_token_id)
+    batch = _token_fields(reader, layout, _pad_id("collate_packed", pad_token_id))
     cu_seqlens = layout.cu_seqlens()
     if mask_first_label:
         for name in ("labels", "token_types"):
@@ -122,7 +122,7 @@ def collate_padded(
     flat = _checked(samples, "collate_padded")
     flat, reader = _positioned(flat, _reader(flat, "collate_padded"), mrope, "collate_padded")
     layout = reader.layout_padded(side == "left", _multiple("collate_padded", multiple_of))
-    batch = _token_fields(reader, layout, pad_token_id)
+    batch = _token_fields(reader, layout, _pad_id("collate_padded", pad_token_id))
     mask = layout.attention_mask()
     if reader.count("attention_mask"):
         mask *= reader.int64_field(layout, "attention_mask", 1)
@@ -243,6 +243,14 @@ def _axis(positions: NDArray[np.int64], axis: int, axes: int) -> NDArray[np.int6
         positions = np.concatenate([np.arange(positions.shape[1], dtype=np.int64)[None], positions])
     row: NDArray[np.int64] = np.ascontiguousarray(positions[axis])
     return row
+
+
+def _pad_id(operation: str, pad_token_id: int) -> int:
+    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, int | np.integer):
+        raise TypeError(f"[{operation}] expected pad_token_id as an integer, got {pad_token_id!r}")
+    if not 0 <= pad_token_id < 2**31:
+        raise ValueError(f"[{operation}] expected pad_token_id from 0 to 2^31 - 1, got {pad_token_id}")
+    return int(pad_token_id)
 
 
 def _multiple(operation: str, multiple_of: int) -> int:

@@ -80,6 +80,11 @@ def test_compute_is_empty_without_targets_but_batches_count():
     assert meter.compute() == {"typetally_errors": 1.0}
 
 
+def test_a_config_that_is_none_is_refused():
+    with pytest.raises(TypeError, match=r"\[TokenTypeMeter\] expected config as a TokenTypeMetricsConfig, got dict"):
+        TokenTypeMeter({"extended": True})
+
+
 def test_state_is_exact():
     logits, labels, types = batch(np.random.default_rng(3), 2, 11, 23)
     meter, other = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)
