@@ -79,10 +79,11 @@ def integers(value: object, operation: str, name: str, dtype: Any = np.int64) ->
     array = to_host(value, operation, name)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"[{operation}] expected {name} of an integer dtype, got {array.dtype}")
-    info = np.iinfo(dtype)
-    if array.size and array.dtype != dtype and (int(array.max()) > info.max or int(array.min()) < info.min):
-        outside = int(array.max()) if int(array.max()) > info.max else int(array.min())
-        raise ValueError(f"[{operation}] expected {name} within {np.dtype(dtype)}, got {outside}")
+    if array.size and array.dtype != dtype:
+        info = np.iinfo(dtype)
+        for value in (int(array.max()), int(array.min())):
+            if not info.min <= value <= info.max:
+                raise ValueError(f"[{operation}] expected {name} within {np.dtype(dtype)}, got {value}")
     return np.ascontiguousarray(array, dtype=dtype)
 
 
