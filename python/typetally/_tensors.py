@@ -37,9 +37,15 @@ def device_of(value: Tensor) -> int:
 
 
 def check_tensor(value: object, operation: str, name: str) -> None:
-    """Raises TypeError unless `value` is a tensor."""
+    """Raises TypeError unless `value` is a tensor, ValueError if it is one without memory."""
     if not is_tensor(value):
         raise TypeError(f"[{operation}] expected {name} as a tensor, got {type(value).__name__}")
+    _check_memory(value, operation, name)
+
+
+def _check_memory(value: object, operation: str, name: str) -> None:
+    if is_torch(value) and value.device.type == "meta":  # type: ignore[attr-defined]
+        raise ValueError(f"[{operation}] expected {name} on a device with memory, got a tensor on meta")
 
 
 def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
@@ -47,6 +53,7 @@ def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
 
     Torch's bfloat16, which NumPy lacks, becomes float32. Raises TypeError for what is no array of numbers.
     """
+    _check_memory(value, operation, name)
     if is_torch(value):
         tensor: Any = value.detach().cpu()  # type: ignore[attr-defined]
         array: NDArray[Any] = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
