@@ -87,7 +87,7 @@ build/chromium.stamp: tools/setup_page.sh tools/apt.sh
 
 .PHONY: test-trl-1-14
 test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave logits or hidden states
-	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py
+	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py tests/python/test_parity.py
 
 .PHONY: test-swift
 test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
@@ -105,6 +105,10 @@ $(extra_wheel): $(installed)
 	@rm -rf build/extra
 	@$(PYTHON_IN_VENV) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w build/extra .
 	@touch $@
+
+.PHONY: parity
+parity: build  ## the README's table: one set of samples under every trainer, layout and split
+	@$(PYTHON_IN_VENV) tests/python/parity.py
 
 .PHONY: test-layers
 test-layers: $(ready)  ## no include from a component to a later one
