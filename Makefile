@@ -76,7 +76,7 @@ $(wheel_checked): $(ready) $(package_sources) tools/test_wheel.sh tools/check_wh
 
 .PHONY: test-extra
 test-extra: $(ready)  ## what needs a browser or environments of its own (ms-swift, ...): the stages below
-	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14 test-swift
+	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14 test-swift test-ray
 
 .PHONY: test-page
 test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chromium, without a window
@@ -84,6 +84,10 @@ test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chro
 build/chromium.stamp: tools/setup_page.sh tools/apt.sh
 	@tools/setup_page.sh
 	@mkdir -p build && touch $@
+
+.PHONY: test-ray
+test-ray: .venv-ray/package.stamp  ## data sets on Ray Data: audit, types and plan on a local cluster
+	@.venv-ray/bin/python -m pytest tests/extra/ray
 
 .PHONY: test-trl-1-14
 test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave logits or hidden states
