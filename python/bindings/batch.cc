@@ -2,6 +2,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "numpy_arrays.h"
 #include "recycled.h"
 #include "sample_reader.h"
 #include "tensors.h"
@@ -24,14 +26,23 @@
 namespace typetally::python {
 namespace {
 
-/// A NumPy array that owns what `write` fills in.
+/// A NumPy array [rows, columns] that owns what `write` fills in.
 template <class T, class Write>
-nb::ndarray<nb::numpy, T, nb::ndim<2>> make_rows(const BatchLayout& layout, Write write) {
-  const auto rows = static_cast<std::size_t>(layout.rows);
-  const auto columns = static_cast<std::size_t>(layout.columns);
-  RecycledBlock block = take_recycled(rows * columns * sizeof(T));
-  write(static_cast<T*>(block.data));
-  return {block.data, {rows, columns}, block.owner};
+nb::object make_rows(const BatchLayout& layout, Write write) {
+  struct Block {
+    std::size_t bytes;
+    void* data;
+  };
+  const auto bytes = static_cast<std::size_t>(layout.rows * layout.columns) * sizeof(T);
+  auto* block = new Block{bytes, Recycled::take(bytes)};
+  nb::capsule owner(block, [](void* p) noexcept {
+    auto* freed = static_cast<Block*>(p);
+    Recycled::give_back(freed->data, freed->bytes);
+    delete freed;
+  });
+  write(static_cast<T*>(block->data));
+  constexpr DType kDType = sizeof(T) == 1 ? DType::kInt8 : sizeof(T) == 4 ? DType::kInt32 : DType::kInt64;
+  return numpy_array(kDType, layout.rows, layout.columns, block->data, std::move(owner));
 }
 
 /// An array of the plan, which it keeps alive.
@@ -107,8 +118,33 @@ auto read_boundaries(std::int64_t rows, std::int64_t columns, const std::vector<
 }
 
 template <class T>
-auto collate_field(const SampleReader& reader, const BatchLayout& layout, const char* name, std::int64_t fill) {
+nb::object collate_field(const SampleReader& reader, const BatchLayout& layout, const char* name, std::int64_t fill) {
   return make_rows<T>(layout, [&](T* out) { reader.write(layout, name, fill, out); });
+}
+
+/// One value per token besides input_ids: what stands in padding, and for samples that lack the field.
+struct TokenField {
+  const char* name;
+  std::int64_t fill;
+  bool is_int8;
+};
+constexpr TokenField kTokenFields[] = {
+    {"labels", -100, false},
+    {"token_types", -1, true},
+    {"mm_token_type_ids", 0, false},
+    {"token_type_ids", 0, false},
+};
+
+/// input_ids and those of kTokenFields that the samples have.
+nb::dict collate_fields(const SampleReader& reader, const BatchLayout& layout, std::int64_t pad_token_id) {
+  nb::dict batch;
+  batch["input_ids"] = collate_field<std::int64_t>(reader, layout, "input_ids", pad_token_id);
+  for (const TokenField& field : kTokenFields) {
+    if (!reader.has(field.name)) continue;
+    batch[field.name] = field.is_int8 ? collate_field<std::int8_t>(reader, layout, field.name, field.fill)
+                                      : collate_field<std::int64_t>(reader, layout, field.name, field.fill);
+  }
+  return batch;
 }
 
 /// One array per document, as long as it.
@@ -119,10 +155,17 @@ auto place(const BatchLayout& layout, const std::vector<HostArray<std::int64_t>>
 }
 
 void bind_sample_reader(nb::module_& module) {
+  module.def(
+      "all_dicts",
+      [](const nb::list& samples) {
+        return std::all_of(samples.begin(), samples.end(), [](nb::handle one) { return PyDict_CheckExact(one.ptr()); });
+      },
+      nb::arg("samples"));
   nb::class_<SampleReader>(module, "SampleReader")
-      .def(nb::init<nb::list, std::string, nb::callable>(), nb::arg("samples"), nb::arg("operation"),
+      .def(nb::init<const nb::list&, std::string, nb::callable>(), nb::arg("samples"), nb::arg("operation"),
            nb::arg("convert"))
-      .def("count", &SampleReader::count, nb::arg("name"), nb::arg("required") = false)
+      .def_prop_ro("names", &SampleReader::names, nb::sig("def names(self) -> set[str]"))
+      .def("expect_in_all", &SampleReader::expect_in_all, nb::arg("name"))
       .def(
           "layout_packed",
           [](const SampleReader& reader, const std::vector<std::int64_t>& packs, std::int64_t multiple) {
@@ -135,8 +178,13 @@ void bind_sample_reader(nb::module_& module) {
             return layout_padded(reader.lengths(), left ? PadSide::kLeft : PadSide::kRight, multiple);
           },
           nb::arg("left"), nb::arg("multiple"))
-      .def("int64_field", &collate_field<std::int64_t>, nb::arg("layout"), nb::arg("name"), nb::arg("fill"))
-      .def("int8_field", &collate_field<std::int8_t>, nb::arg("layout"), nb::arg("name"), nb::arg("fill"));
+      .def("fields", &collate_fields, nb::arg("layout"), nb::arg("pad_token_id"))
+      .def("int64_field", &collate_field<std::int64_t>, nb::arg("layout"), nb::arg("name"), nb::arg("fill"),
+           nb::sig("def int64_field(self, layout: BatchLayout, name: str, fill: int) -> "
+                   "numpy.typing.NDArray[numpy.int64]"));
+  nb::dict fills;
+  for (const TokenField& field : kTokenFields) fills[field.name] = field.fill;
+  module.attr("TOKEN_FIELDS") = fills;
 }
 
 void bind_collate(nb::module_& module) {
@@ -150,20 +198,30 @@ void bind_collate(nb::module_& module) {
              return to_numpy(std::move(lengths));
            })
       .def("longest", &longest)
-      .def("cu_seqlens", [](const BatchLayout& layout) { return to_numpy(cu_seqlens(layout)); })
-      .def("position_ids",
-           [](const BatchLayout& layout) {
-             return make_rows<std::int64_t>(layout, [&](auto* out) { write_position_ids(layout, out); });
-           })
-      .def("seq_idx",
-           [](const BatchLayout& layout) {
-             return make_rows<std::int32_t>(layout, [&](auto* out) { write_seq_idx(layout, out); });
-           })
-      .def("attention_mask",
-           [](const BatchLayout& layout) {
-             return make_rows<std::int64_t>(layout, [&](auto* out) { write_attention_mask(layout, out); });
-           })
-      .def("place", &place, nb::arg("values"), nb::arg("fill"));
+      .def(
+          "cu_seqlens", [](const BatchLayout& layout) { return numpy_copy(cu_seqlens(layout)); },
+          nb::sig("def cu_seqlens(self) -> numpy.typing.NDArray[numpy.int32]"))
+      .def(
+          "position_ids",
+          [](const BatchLayout& layout) {
+            return make_rows<std::int64_t>(layout, [&](auto* out) { write_position_ids(layout, out); });
+          },
+          nb::sig("def position_ids(self) -> numpy.typing.NDArray[numpy.int64]"))
+      .def(
+          "seq_idx",
+          [](const BatchLayout& layout) {
+            return make_rows<std::int32_t>(layout, [&](auto* out) { write_seq_idx(layout, out); });
+          },
+          nb::sig("def seq_idx(self) -> numpy.typing.NDArray[numpy.int32]"))
+      .def(
+          "attention_mask",
+          [](const BatchLayout& layout) {
+            return make_rows<std::int64_t>(layout, [&](auto* out) { write_attention_mask(layout, out); });
+          },
+          nb::sig("def attention_mask(self) -> numpy.typing.NDArray[numpy.int64]"))
+      .def("place", &place, nb::arg("values"), nb::arg("fill"),
+           nb::sig("def place(self, values: collections.abc.Sequence[numpy.typing.NDArray[numpy.int64]], fill: int) -> "
+                   "numpy.typing.NDArray[numpy.int64]"));
 }
 
 }  // namespace

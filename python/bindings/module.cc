@@ -1,8 +1,10 @@
 #include "bindings.h"
+#include "numpy_arrays.h"
 
 NB_MODULE(_core, module) {
   using namespace typetally::python;
   module.doc() = "The C++ core of typetally; use the package, which validates and documents.";
+  import_numpy();
   bind_base(module);
   bind_text(module);
   bind_grammar(module);

@@ -5,57 +5,68 @@
 #include <utility>
 
 namespace typetally::python {
-namespace {
-
-/// The value of a key, or null where it is absent or None.
-nb::handle find(nb::handle sample, nb::handle key) {
-  PyObject* value = PyDict_GetItemWithError(sample.ptr(), key.ptr());
-  return value == Py_None ? nullptr : value;
-}
-
-}  // namespace
-
-SampleReader::SampleReader(nb::list samples, std::string operation, nb::callable convert)
-    : samples_(std::move(samples)), operation_(std::move(operation)), convert_(std::move(convert)) {
-  const nb::str key(kIds.data());
-  ids_.reserve(samples_.size());
-  for (nb::handle sample : samples_) {
-    const nb::handle value = PyDict_Check(sample.ptr()) ? find(sample, key) : nb::handle();
-    if (!value.is_valid()) {
-      const std::string text = "[" + operation_ + "] expected input_ids in sample " + std::to_string(ids_.size());
+SampleReader::SampleReader(const nb::list& samples, std::string operation, nb::callable convert)
+    : samples_(samples.size()), operation_(std::move(operation)), convert_(std::move(convert)) {
+  for (std::size_t s = 0; s < samples_; ++s) {
+    PyObject* sample = PyList_GET_ITEM(samples.ptr(), static_cast<Py_ssize_t>(s));
+    Py_ssize_t at = 0;
+    PyObject* key = nullptr;
+    PyObject* value = nullptr;
+    while (PyDict_Check(sample) && PyDict_Next(sample, &at, &key, &value)) {
+      if (value == Py_None || !PyUnicode_Check(key)) continue;
+      field_for(key).values[s] = nb::borrow(value);
+    }
+  }
+  nb::set names;
+  for (const Field& field : fields_) names.add(field.key);
+  names_ = names;
+  const Field* ids = find(kIds.data());
+  ids_.reserve(samples_);
+  lengths_.reserve(samples_);
+  for (std::size_t s = 0; s < samples_; ++s) {
+    if (ids == nullptr || !ids->values[s].is_valid()) {
+      const std::string text = "[" + operation_ + "] expected input_ids in sample " + std::to_string(s);
       throw nb::value_error((text + ", got none").c_str());
     }
-    ids_.push_back(read(value, kIds.data(), ids_.size()));
+    ids_.push_back(read(ids->values[s], kIds.data(), s));
     lengths_.push_back(ids_.back().size());
   }
 }
 
-std::size_t SampleReader::count(const char* name, bool required) const {
-  const nb::str key(name);
-  std::size_t found = 0;
-  std::size_t without = samples_.size();
-  for (std::size_t s = 0; s < samples_.size(); ++s) {
-    if (find(samples_[s], key).is_valid()) {
-      ++found;
-    } else if (without == samples_.size()) {
-      without = s;
-    }
+SampleReader::Field& SampleReader::field_for(nb::handle key) {
+  // Keys are mostly the same object in every sample.
+  for (Field& field : fields_) {
+    if (field.key.ptr() == key.ptr()) return field;
   }
-  if (required && found > 0 && found < samples_.size()) {
+  for (Field& field : fields_) {
+    if (PyUnicode_Compare(field.key.ptr(), key.ptr()) == 0) return field;
+  }
+  return fields_.emplace_back(Field{nb::borrow(key), std::vector<nb::object>(samples_)});
+}
+
+const SampleReader::Field* SampleReader::find(const char* name) const {
+  for (const Field& field : fields_) {
+    if (PyUnicode_CompareWithASCIIString(field.key.ptr(), name) == 0) return &field;
+  }
+  return nullptr;
+}
+
+void SampleReader::expect_in_all(const char* name) const {
+  const Field* field = find(name);
+  for (std::size_t s = 0; s < samples_; ++s) {
+    if (field != nullptr && field->values[s].is_valid()) continue;
     const std::string text =
-        "[" + operation_ + "] expected " + name + " in every sample, got none in sample " + std::to_string(without);
+        "[" + operation_ + "] expected " + name + " in every sample, got none in sample " + std::to_string(s);
     throw nb::value_error(text.c_str());
   }
-  return found;
 }
 
 std::vector<TokenValues> SampleReader::values(const char* name, std::int64_t fill) const {
-  const nb::str key(name);
+  const Field* field = find(name);
   std::vector<TokenValues> values;
-  values.reserve(ids_.size());
-  for (nb::handle sample : samples_) {
-    const std::size_t s = values.size();
-    const nb::handle value = find(sample, key);
+  values.reserve(samples_);
+  for (std::size_t s = 0; s < samples_; ++s) {
+    const nb::handle value = field == nullptr ? nb::handle() : nb::handle(field->values[s]);
     values.push_back(value.is_valid() ? read(value, name, s) : TokenValues::filled(lengths_[s], fill));
     if (values.back().size() == lengths_[s]) continue;
     const std::string text = "[" + operation_ + "] expected " + name + " of sample " + std::to_string(s) +

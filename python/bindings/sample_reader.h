@@ -16,14 +16,17 @@ class SampleReader {
  public:
   /// `samples` are dictionaries; `convert(value, operation, what)` turns what is not read directly into a contiguous
   /// int64 array [tokens], or raises.
-  SampleReader(nb::list samples, std::string operation, nb::callable convert);
+  SampleReader(const nb::list& samples, std::string operation, nb::callable convert);
 
   SampleReader(const SampleReader&) = delete;
   SampleReader& operator=(const SampleReader&) = delete;
 
   const std::vector<std::int64_t>& lengths() const { return lengths_; }
-  /// How many samples have a value that is not None. Raises ValueError where some but not all have a required one.
-  std::size_t count(const char* name, bool required) const;
+  /// The keys under which some sample has a value that is not None.
+  const nb::object& names() const { return names_; }
+  bool has(const char* name) const { return find(name) != nullptr; }
+  /// Raises ValueError that names the first sample without a value.
+  void expect_in_all(const char* name) const;
   /// Each sample's values of a field; a sample without them has `fill` throughout.
   /// Raises ValueError for values that are not as many as its input_ids.
   std::vector<TokenValues> values(const char* name, std::int64_t fill) const;
@@ -37,6 +40,15 @@ class SampleReader {
  private:
   static constexpr std::string_view kIds = "input_ids";
 
+  /// One key, and each sample's value of it; null where it is absent or None.
+  struct Field {
+    nb::object key;
+    std::vector<nb::object> values;
+  };
+
+  Field& field_for(nb::handle key);
+  const Field* find(const char* name) const;
+
   template <class T>
   static void copy(const BatchLayout& layout, const std::vector<TokenValues>& values, std::int64_t fill, T* out) {
     std::vector<SampleView> views;
@@ -47,7 +59,9 @@ class SampleReader {
 
   TokenValues read(nb::handle value, const char* name, std::size_t sample) const;
 
-  nb::list samples_;
+  std::size_t samples_;
+  std::vector<Field> fields_;
+  nb::object names_;
   std::string operation_;
   nb::callable convert_;
   std::vector<TokenValues> ids_;

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "numpy_arrays.h"
+
 namespace typetally::python {
 namespace {
 
@@ -68,21 +70,10 @@ std::optional<std::int64_t> length_of(std::int64_t rank, const Size* shape, cons
 
 }  // namespace
 
-TokenValues::TokenValues(TokenValues&& other) noexcept
-    : view_(other.view_),
-      size_(other.size_),
-      converted_(std::move(other.converted_)),
-      array_(std::move(other.array_)),
-      buffer_(std::exchange(other.buffer_, Py_buffer{})),
-      owner_(std::move(other.owner_)) {}
-
-TokenValues::~TokenValues() {
-  if (buffer_.obj != nullptr) PyBuffer_Release(&buffer_);
-}
-
 std::optional<TokenValues> TokenValues::read(nb::handle value) {
   TokenValues values;
-  if (!values.read_list(value) && !values.read_tensor(value) && !values.read_buffer(value)) return std::nullopt;
+  if (!values.read_list(value) && !values.read_numpy(value) && !values.read_tensor(value) && !values.read_buffer(value))
+    return std::nullopt;
   return values;
 }
 
@@ -118,6 +109,15 @@ bool TokenValues::read_list(nb::handle value) {
   return true;
 }
 
+bool TokenValues::read_numpy(nb::handle value) {
+  const auto values = numpy_values(value);
+  if (!values) return false;
+  view_ = {values->data, values->dtype};
+  size_ = values->size;
+  owner_ = nb::borrow(value);
+  return true;
+}
+
 bool TokenValues::read_tensor(nb::handle value) {
   const ExchangeTable* table = exchange_table(Py_TYPE(value.ptr()));
   if (table == nullptr) return false;
@@ -139,17 +139,18 @@ bool TokenValues::read_tensor(nb::handle value) {
 
 bool TokenValues::read_buffer(nb::handle value) {
   if (!PyObject_CheckBuffer(value.ptr())) return false;
-  if (PyObject_GetBuffer(value.ptr(), &buffer_, PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
+  auto opened = std::make_unique<Py_buffer>();
+  if (PyObject_GetBuffer(value.ptr(), opened.get(), PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
     PyErr_Clear();
-    buffer_ = {};
     return false;
   }
-  const std::string_view format = buffer_.format == nullptr ? "" : buffer_.format;
+  buffer_.reset(opened.release());
+  const std::string_view format = buffer_->format == nullptr ? "" : buffer_->format;
   const bool integers = format == "b" || format == "i" || format == "l" || format == "q";
-  const auto dtype = integer_dtype(buffer_.itemsize);
-  const auto length = length_of<Py_ssize_t>(buffer_.ndim, buffer_.shape, buffer_.strides, buffer_.itemsize);
+  const auto dtype = integer_dtype(buffer_->itemsize);
+  const auto length = length_of<Py_ssize_t>(buffer_->ndim, buffer_->shape, buffer_->strides, buffer_->itemsize);
   if (!integers || !dtype || !length) return false;
-  view_ = {buffer_.buf, *dtype};
+  view_ = {buffer_->buf, *dtype};
   size_ = *length;
   return true;
 }

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -23,16 +24,24 @@ class TokenValues {
 
   TokenValues(const TokenValues&) = delete;
   TokenValues& operator=(const TokenValues&) = delete;
-  TokenValues(TokenValues&& other) noexcept;
+  TokenValues(TokenValues&&) = default;
   TokenValues& operator=(TokenValues&&) = delete;
-  ~TokenValues();
+  ~TokenValues() = default;
 
   const SampleView& view() const { return view_; }
   std::int64_t size() const { return size_; }
 
  private:
+  struct ReleaseBuffer {
+    void operator()(Py_buffer* buffer) const {
+      PyBuffer_Release(buffer);
+      delete buffer;
+    }
+  };
+
   TokenValues() = default;
   bool read_list(nb::handle value);
+  bool read_numpy(nb::handle value);
   bool read_buffer(nb::handle value);
   bool read_tensor(nb::handle value);
 
@@ -40,7 +49,7 @@ class TokenValues {
   std::int64_t size_ = 0;
   std::vector<std::int64_t> converted_;
   std::optional<HostArray<std::int64_t>> array_;
-  Py_buffer buffer_{};
+  std::unique_ptr<Py_buffer, ReleaseBuffer> buffer_;
   nb::object owner_;
 };
 

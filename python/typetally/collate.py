@@ -11,20 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
+from typetally._positions import axes_of, with_positions
 from typetally._tensors import integers, is_torch, like, to_host
-from typetally.mrope import RopeIndex, mrope_positions
+from typetally.mrope import RopeIndex
 
 Sample = Mapping[str, Any]
 Batch = dict[str, Any]
 
 _IGNORE_TYPE = -1
 
-_TOKEN_FIELDS = {
-    "labels": -100,
-    "token_types": _IGNORE_TYPE,
-    "mm_token_type_ids": 0,
-    "token_type_ids": 0,
-}
+_TOKEN_FIELDS: dict[str, int] = _core.TOKEN_FIELDS
 """One value per token, besides input_ids, and what stands in padding and for samples that lack the field."""
 
 _CONCATENATED = (
@@ -77,22 +73,22 @@ def collate_packed(
     """
     if fields not in _FIELDS:
         raise ValueError(f"[collate_packed] expected fields as one of {tuple(_FIELDS)}, got {fields!r}")
-    nested = len(samples) > 0 and not isinstance(samples[0], Mapping)
-    packs = cast(Sequence[Sequence[Sample]], samples if nested else [samples])
-    flat = _checked([sample for pack in packs for sample in pack], "collate_packed")
-    reader = _reader(flat, "collate_packed")
-    if reader.count("attention_mask"):
+    flat, sizes = _flattened(samples)
+    reader = _reader(flat, "collate_packed", multiple_of)
+    if "attention_mask" in reader.names:
         flat = [_visible(sample, s) for s, sample in enumerate(flat)]
         reader = _reader(flat, "collate_packed")
-    flat, reader = _positioned(flat, reader, mrope, "collate_packed")
-    layout = reader.layout_packed([len(pack) for pack in packs], _multiple("collate_packed", multiple_of))
-    batch = _token_fields(reader, layout, _pad_id("collate_packed", pad_token_id))
+    if mrope is not None:
+        flat = with_positions(flat, mrope, "collate_packed")
+        reader = _reader(flat, "collate_packed")
+    layout = reader.layout_packed(sizes, multiple_of)
+    batch: Batch = reader.fields(layout, pad_token_id)
     cu_seqlens = layout.cu_seqlens()
     if mask_first_label:
         for name in ("labels", "token_types"):
             if name in batch:
                 batch[name].reshape(-1)[cu_seqlens[:-1]] = _TOKEN_FIELDS[name]
-    axes = _axes(reader, layout, flat, "collate_packed")
+    axes = axes_of(layout, flat, "collate_packed") if "position_ids" in reader.names else None
     batch |= _FIELDS[fields](layout.position_ids(), axes, cu_seqlens, layout.longest())
     if seq_idx:
         batch["seq_idx"] = layout.seq_idx()
@@ -120,33 +116,52 @@ def collate_padded(
     if side not in ("left", "right"):
         raise ValueError(f'[collate_padded] expected side as "left" or "right", got {side!r}')
     flat = _checked(samples, "collate_padded")
-    flat, reader = _positioned(flat, _reader(flat, "collate_padded"), mrope, "collate_padded")
-    layout = reader.layout_padded(side == "left", _multiple("collate_padded", multiple_of))
-    batch = _token_fields(reader, layout, _pad_id("collate_padded", pad_token_id))
+    reader = _reader(flat, "collate_padded", multiple_of)
+    if mrope is not None:
+        flat = with_positions(flat, mrope, "collate_padded")
+        reader = _reader(flat, "collate_padded")
+    layout = reader.layout_padded(side == "left", multiple_of)
+    batch: Batch = reader.fields(layout, pad_token_id)
     mask = layout.attention_mask()
-    if reader.count("attention_mask"):
+    if "attention_mask" in reader.names:
         mask *= reader.int64_field(layout, "attention_mask", 1)
         if "token_types" in batch:
             batch["token_types"][mask == 0] = _IGNORE_TYPE
     batch["attention_mask"] = mask
-    positions = _axes(reader, layout, flat, "collate_padded")
-    if positions is not None:
-        batch["position_ids"] = positions
+    axes = axes_of(layout, flat, "collate_padded") if "position_ids" in reader.names else None
+    if axes is not None:
+        batch["position_ids"] = axes
     return _finish(batch, reader, flat, "collate_padded", return_tensors)
+
+
+def _flattened(samples: Sequence[Sample] | Sequence[Sequence[Sample]]) -> tuple[list[dict[str, Any]], list[int]]:
+    """All samples, and how many each pack has: samples that are not in lists are one pack."""
+    if len(samples) == 0 or type(samples[0]) is dict or isinstance(samples[0], Mapping):
+        return _checked(cast(Sequence[Sample], samples), "collate_packed"), [len(samples)]
+    packs = cast(Sequence[Sequence[Sample]], samples)
+    return _checked([sample for pack in packs for sample in pack], "collate_packed"), [len(pack) for pack in packs]
 
 
 def _checked(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
     """The samples as dictionaries."""
     if not samples:
         raise ValueError(f"[{operation}] expected samples, got none")
+    listed = list(samples)
+    if _core.all_dicts(listed):
+        return cast(list[dict[str, Any]], listed)
     for s, sample in enumerate(samples):
-        if type(sample) is not dict and not isinstance(sample, Mapping):
+        if not isinstance(sample, Mapping):
             raise TypeError(f"[{operation}] expected sample {s} as a mapping, got {type(sample).__name__}")
     return [sample if type(sample) is dict else dict(sample) for sample in samples]
 
 
-def _reader(samples: list[dict[str, Any]], operation: str) -> _core.SampleReader:
-    return _core.SampleReader(samples, operation, _token_values)
+def _reader(samples: list[dict[str, Any]], operation: str, multiple_of: int = 1) -> _core.SampleReader:
+    if multiple_of < 1:
+        raise ValueError(f"[{operation}] expected multiple_of >= 1, got {multiple_of}")
+    reader = _core.SampleReader(samples, operation, _token_values)
+    if "labels" in reader.names:
+        reader.expect_in_all("labels")
+    return reader
 
 
 def _token_values(value: object, operation: str, what: str) -> NDArray[np.int64]:
@@ -157,15 +172,6 @@ def _token_values(value: object, operation: str, what: str) -> NDArray[np.int64]
     if array.ndim != 1:
         raise ValueError(f"[{operation}] expected {what} of shape [tokens], got {list(array.shape)}")
     return array
-
-
-def _token_fields(reader: _core.SampleReader, layout: _core.BatchLayout, pad_token_id: int) -> Batch:
-    batch: Batch = {"input_ids": reader.int64_field(layout, "input_ids", pad_token_id)}
-    for name, fill in _TOKEN_FIELDS.items():
-        if reader.count(name, required=name == "labels"):
-            write = reader.int8_field if name == "token_types" else reader.int64_field
-            batch[name] = write(layout, name, fill)
-    return batch
 
 
 def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
@@ -186,77 +192,6 @@ def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
             raise ValueError(f"[collate_packed] expected {expected}, got {list(values.shape)}")
         result[name] = like(sample[name], values[..., shown])
     return result
-
-
-def _positioned(
-    samples: list[dict[str, Any]], reader: _core.SampleReader, mrope: RopeIndex | None, operation: str
-) -> tuple[list[dict[str, Any]], _core.SampleReader]:
-    """The samples with positions by axis where `mrope` makes them."""
-    if mrope is None:
-        return samples, reader
-    made = []
-    for s, sample in enumerate(samples):
-        own = sample.get("position_ids")
-        try:
-            positions = mrope_positions(mrope, sample) if own is None else None
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"[{operation}] expected sample {s} to match its grids, got: {error}") from None
-        made.append(sample if positions is None else sample | {"position_ids": positions})
-    return made, _reader(made, operation)
-
-
-def _axes(
-    reader: _core.SampleReader, layout: _core.BatchLayout, samples: list[dict[str, Any]], operation: str
-) -> NDArray[np.int64] | None:
-    """`[3 | 4, B, T]` where a sample has positions by axis; a sample without has its text positions on each."""
-    if not reader.count("position_ids"):
-        return None
-    lengths = layout.lengths()
-    positions = [_positions(sample, s, int(lengths[s]), operation) for s, sample in enumerate(samples)]
-    axes = max(len(p) for p in positions)
-    if axes == 1:
-        return None  # text positions, which are made anew
-    rows = [layout.place([_axis(p, axis, axes) for p in positions], 0) for axis in range(axes)]
-    return np.stack(rows)
-
-
-def _positions(sample: dict[str, Any], s: int, length: int, operation: str) -> NDArray[np.int64]:
-    """`[1 | 3 | 4, T]`"""
-    text = np.arange(length, dtype=np.int64)[None]
-    if sample.get("position_ids") is None:
-        return text
-    array: NDArray[np.int64] = integers(sample["position_ids"], operation, f"position_ids of sample {s}")
-    if array.ndim == 3 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.shape in ((length,), (1, length)):
-        return text
-    if array.shape not in ((3, length), (4, length)):
-        expected = f"position_ids of sample {s} of shape [3 or 4, {length}]"
-        raise ValueError(f"[{operation}] expected {expected}, got {list(array.shape)}")
-    return array
-
-
-def _axis(positions: NDArray[np.int64], axis: int, axes: int) -> NDArray[np.int64]:
-    if len(positions) == 1:
-        positions = np.broadcast_to(positions, (axes, positions.shape[1]))
-    if len(positions) < axes:  # t, h, w beside samples that bring text positions too
-        positions = np.concatenate([np.arange(positions.shape[1], dtype=np.int64)[None], positions])
-    row: NDArray[np.int64] = np.ascontiguousarray(positions[axis])
-    return row
-
-
-def _pad_id(operation: str, pad_token_id: int) -> int:
-    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, int | np.integer):
-        raise TypeError(f"[{operation}] expected pad_token_id as an integer, got {pad_token_id!r}")
-    if not 0 <= pad_token_id < 2**31:
-        raise ValueError(f"[{operation}] expected pad_token_id from 0 to 2^31 - 1, got {pad_token_id}")
-    return int(pad_token_id)
-
-
-def _multiple(operation: str, multiple_of: int) -> int:
-    if multiple_of < 1:
-        raise ValueError(f"[{operation}] expected multiple_of >= 1, got {multiple_of}")
-    return multiple_of
 
 
 def _transformers(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
@@ -297,15 +232,26 @@ def _finish(
 ) -> Batch:
     """Adds the pictures, and turns arrays into what the caller wants."""
     torch_wanted = _wants_torch(samples[0]["input_ids"], operation, return_tensors)
-    for name in _CONCATENATED:
-        if reader.count(name):
-            values = [sample[name] for sample in samples if sample.get(name) is not None]
-            batch[name] = _concatenated(values, operation, name, torch_wanted)
-    if not torch_wanted:
-        return batch
-    import torch
+    if not reader.names.isdisjoint(_CONCATENATED):
+        for name in _CONCATENATED:
+            if name in reader.names:
+                values = [sample[name] for sample in samples if sample.get(name) is not None]
+                batch[name] = _concatenated(values, operation, name, torch_wanted)
+    return _as_torch(batch) if torch_wanted else batch
 
-    return {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
+
+def _as_torch(batch: Batch) -> Batch:
+    """Tensors over the arrays' memory; what is one array under two names is one tensor."""
+    from torch import from_numpy
+
+    made: dict[int, Any] = {}
+    for name, value in batch.items():
+        if isinstance(value, np.ndarray):
+            tensor = made.get(id(value))
+            if tensor is None:
+                tensor = made[id(value)] = from_numpy(value)
+            batch[name] = tensor
+    return batch
 
 
 def _wants_torch(ids: object, operation: str, return_tensors: str | None) -> bool:

@@ -125,7 +125,7 @@ class Auditor:
         return samples
 
     def report(self) -> Report:
-        return report_of(self.counts, self._options)
+        return _report(self.counts, self._options)
 
     def _add(self, batch: _Encoded | None) -> None:
         if batch is None or not batch.samples:
@@ -197,8 +197,7 @@ class Auditor:
         return len(ids)
 
 
-def report_of(counts: Counts, options: Options) -> Report:
-    """What counts, merged or not, say."""
+def _report(counts: Counts, options: Options) -> Report:
     labels = list(_label_reports(counts, options.config))
     scales, wrong = counts.coordinates.report()
     names = set(counts.labels)
