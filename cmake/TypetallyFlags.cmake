@@ -1,12 +1,16 @@
 # Every compile flag of the project lives on this one target.
 add_library(typetally_flags INTERFACE)
 target_compile_features(typetally_flags INTERFACE cxx_std_20)
-target_compile_options(
-  typetally_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
-                            -Wnon-virtual-dtor -fvisibility=hidden -fvisibility-inlines-hidden)
+set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor)
+set(visibility -fvisibility=hidden -fvisibility-inlines-hidden)
+# nvcc's own output would not pass -Wpedantic; relaxed constexpr lets device code call constexpr functions.
+set(cuda_flags --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas,-fvisibility=hidden,-fvisibility-inlines-hidden)
 if(TYPETALLY_WERROR)
-  target_compile_options(typetally_flags INTERFACE -Werror)
+  list(APPEND warnings -Werror)
+  list(APPEND cuda_flags -Werror all-warnings)
 endif()
+target_compile_options(typetally_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${warnings};${visibility}>"
+                                                 "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_flags}>")
 if(TYPETALLY_SANITIZE)
   target_compile_options(typetally_flags INTERFACE -fsanitize=${TYPETALLY_SANITIZE} -fno-sanitize-recover=all
                                                    -fno-omit-frame-pointer)

@@ -12,6 +12,7 @@
 #include "typetally/batch/pack_plan.h"
 #include "typetally/batch/pack_stream.h"
 #include "typetally/report/metrics.h"
+#include "typetally/tally/cuda.h"
 #include "typetally/tally/row_stats.h"
 #include "typetally/tally/tally.h"
 #include "typetally/tally/targets.h"

@@ -4,12 +4,14 @@
 
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bindings.h"
 #include "tensors.h"
 #include "typetally/base/error.h"
+#include "typetally/tally/cuda.h"
 #include "typetally/tally/row_stats.h"
 #include "typetally/tally/targets.h"
 
@@ -105,6 +107,55 @@ Tally make_tally(const HostArray<double>& flat) {
   return from_flat(std::span<const double, kTallySize>(flat.data(), kTallySize));
 }
 
+template <class T>
+using CudaArray = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cuda>;
+
+template <class T>
+T* on_device_of(const BorrowedTensor& logits, const CudaArray<T>& array, std::size_t size, const char* name) {
+  if (array.device_id() != logits.view().device.index)
+    bad_call("update", std::string(name) + " on the device of the logits",
+             "device " + std::to_string(array.device_id()));
+  if (array.shape(0) != size) bad_call("update", std::to_string(size) + " " + name, std::to_string(array.shape(0)));
+  return array.data();
+}
+
+void check(const cuda::Status& status) {
+  if (!status.ok()) throw std::runtime_error("[update] expected CUDA to work, got " + std::string(status.what));
+}
+
+/// Bytes of scratch that cuda_add needs: the statistics of the rows, then the kernel's own workspace.
+std::size_t cuda_scratch(std::int64_t count, std::int64_t vocabulary) {
+  return static_cast<std::size_t>(count) * sizeof(RowStats) + cuda::workspace_size(count, vocabulary);
+}
+
+void cuda_add(const AnyTensor& logits, const std::optional<CudaArray<const std::int64_t>>& rows,
+              const CudaArray<const std::int64_t>& labels, const CudaArray<const std::int8_t>& types,
+              const CudaArray<double>& sums, const CudaArray<std::uint8_t>& scratch, std::uintptr_t stream) {
+  const BorrowedTensor tensor(logits, "update");
+  if (tensor.view().device.kind != DeviceKind::kCuda) bad_call("update", "logits in CUDA memory", "host memory");
+  check_logits(tensor.view());
+  const std::size_t count = labels.shape(0);
+  cuda::DeviceRows job{.logits = tensor.view(), .count = static_cast<std::int64_t>(count)};
+  job.labels = on_device_of(tensor, labels, count, "labels");
+  if (rows) job.rows = on_device_of(tensor, *rows, count, "rows");
+  const std::size_t needed = cuda_scratch(job.count, tensor.view().shape.back());
+  auto* stats = reinterpret_cast<RowStats*>(on_device_of(tensor, scratch, needed, "bytes of scratch"));
+  const std::int8_t* kinds = on_device_of(tensor, types, count, "types");
+  double* totals = on_device_of(tensor, sums, kTallySums, "sums");
+  auto* const queue = reinterpret_cast<cuda::Stream>(stream);
+  nb::gil_scoped_release release;
+  check(cuda::launch_row_stats(job, stats + count, stats, queue));
+  check(cuda::launch_add(stats, job.labels, kinds, job.count, totals, tensor.view().device, queue));
+}
+
+void bind_cuda(nb::module_& module) {
+  module.def("cuda_built", &cuda::is_built);
+  module.def("cuda_devices", &cuda::count_devices);
+  module.def("cuda_scratch", &cuda_scratch, nb::arg("count"), nb::arg("vocabulary"));
+  module.def("cuda_add", &cuda_add, nb::arg("logits"), nb::arg("rows").none(), nb::arg("labels"), nb::arg("types"),
+             nb::arg("sums"), nb::arg("scratch"), nb::arg("stream"));
+}
+
 void bind_row_stats(nb::module_& module) {
   nb::class_<RowStatsBatch>(module, "RowStatsBatch")
       .def_prop_ro(
@@ -160,6 +211,7 @@ void bind_targets(nb::module_& module) {
 
 void bind_tally(nb::module_& module) {
   bind_row_stats(module);
+  bind_cuda(module);
   bind_targets(module);
   nb::class_<Tally>(module, "Tally")
       .def(nb::init<>())

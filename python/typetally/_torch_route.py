@@ -1,4 +1,4 @@
-"""Row statistics by Torch operations, for devices that no kernel of ours reads.
+"""Row statistics by Torch operations, for devices that no kernel of ours reads (`_cuda_route` knows which do).
 
 Rows are read in chunks of at most CHUNK_BYTES in float32. Per row: the maximum m, sum exp(x - m) and sum (x - m)
 exp(x - m) in float32, the rest in float64 where the device has it; nll and entropy are within 5e-6 of a reference in
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from typetally import _cuda_route
 
 if TYPE_CHECKING:
     import torch
@@ -158,6 +160,11 @@ class DeviceSums:
         self._rest += (self._sums - (total - back)) + (value - back)
         self._sums = total
 
+    @property
+    def raw(self) -> torch.Tensor:
+        """[KINDS * COLUMNS], to add to in place."""
+        return self._sums.view(-1)
+
     def flat(self) -> torch.Tensor:
         """[KINDS * COLUMNS] float64; on the host where the device has no float64."""
         import torch
@@ -192,6 +199,9 @@ def add_targets(sums: DeviceSums, logits: torch.Tensor, targets: _core.Targets) 
     places, labels, types = (
         to_device(np.ascontiguousarray(column), device) for column in (targets.rows, targets.labels, targets.types)
     )
+    if _cuda_route.reads(logits):
+        _cuda_route.add_rows(sums.raw, logits, labels, types, places)
+        return
     for part in chunks(len(targets), logits.shape[-1]):
         rows = read_rows(pick_rows(logits, places[part]), labels[part])
         sums.add(rows, labels[part], types[part], torch.ones_like(labels[part], dtype=torch.bool))
@@ -240,11 +250,15 @@ def _predicted(labels: torch.Tensor, cu_seqlens: torch.Tensor | None) -> torch.T
 def add_masked(sums: DeviceSums, logits: torch.Tensor, labels: torch.Tensor, types: torch.Tensor) -> None:
     """Adds all positions with a label from logits [..., V]; labels and types [rows] are on the device too.
 
-    Which rows are targets is not known here without waiting, so every row is read. A label outside the vocabulary
+    Which rows are targets is not known here without waiting, so Torch reads every row; our kernels see on the device
+    which to pass over. A label outside the vocabulary
     counts as non-finite.
     """
     import torch
 
+    if _cuda_route.reads(logits):
+        _cuda_route.add_rows(sums.raw, logits, labels, types)
+        return
     for part in chunks(labels.numel(), logits.shape[-1]):
         places = torch.arange(part.start, part.stop, device=logits.device)
         rows = read_rows(pick_rows(logits, places), labels[part])

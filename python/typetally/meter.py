@@ -30,8 +30,9 @@ class TokenTypeMeter:
     """Accumulates what `compute` makes metrics of; the same whatever the split into updates, ranks or shards.
 
     config: anything with an `extended` attribute, such as TokenTypeMetricsConfig; `extended=` alone does too.
-    route: "auto" reads Torch tensors in the host's memory by our kernels and others by Torch operations, whose sums
-    stay on the device, which `update` does not wait for; "torch" reads all Torch tensors so.
+    route: "auto" reads Torch tensors in the host's memory by our kernels, and others by our CUDA kernels, where they
+    were built in, or else by Torch operations; sums stay on the device, which `update` does not wait for. "torch" reads
+    all Torch tensors on that way.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from typetally import _core
+from typetally import _core, _cuda_route
 from typetally._tensors import Tensor, check_tensor, doubles, integers, is_torch, like, on_host, readable
 from typetally._torch_route import chunks, read_rows, to_device, wide
 
@@ -76,7 +76,9 @@ def row_stats(logits: Tensor, labels: Tensor, vocab_offset: int = 0, label_logit
     known = None if label_logits is None else doubles(label_logits, _OPERATION, "label_logits")
     if known is not None and known.shape != shape[:1]:
         raise ValueError(f"[{_OPERATION}] expected label_logits of shape {shape[:1]}, got {known.shape}")
-    if is_torch(logits) and not on_host(logits):
+    if is_torch(logits) and _cuda_route.reads(logits):
+        _cuda_route.wait(logits)
+    elif is_torch(logits) and not on_host(logits):
         return RowStats(_read_by_torch(logits.detach(), ids, int(vocab_offset), known), logits)
     return RowStats(_core.row_stats(readable(logits, _OPERATION), ids, int(vocab_offset), known), logits)
 

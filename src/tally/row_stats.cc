@@ -23,7 +23,18 @@ std::int64_t count_rows(const TensorView& logits) {
   return rows;
 }
 
-void check_tensor(const TensorView& logits) {
+void check_requests(const TensorView& logits, std::span<const RowRequest> requests) {
+  const std::int64_t rows = count_rows(logits);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto [row, label] = requests[i];
+    if (row < 0 || row >= rows) refuse("a row below " + std::to_string(rows), std::to_string(row));
+    if (label < 0) refuse("labels of 0 or more", std::to_string(label) + " at " + std::to_string(i));
+  }
+}
+
+}  // namespace
+
+void check_logits(const TensorView& logits) {
   if (logits.shape.empty()) refuse("logits [..., vocabulary]", "a scalar");
   if (logits.strides.size() != logits.shape.size())
     refuse("a stride per dimension", std::to_string(logits.strides.size()));
@@ -37,24 +48,13 @@ void check_tensor(const TensorView& logits) {
     refuse("logits aligned to their elements", "a misaligned address");
 }
 
-void check_requests(const TensorView& logits, std::span<const RowRequest> requests) {
-  const std::int64_t rows = count_rows(logits);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto [row, label] = requests[i];
-    if (row < 0 || row >= rows) refuse("a row below " + std::to_string(rows), std::to_string(row));
-    if (label < 0) refuse("labels of 0 or more", std::to_string(label) + " at " + std::to_string(i));
-  }
-}
-
-}  // namespace
-
 double RowStats::nll() const { return has_label ? (max - label_logit) + std::log(s1) : kNaN; }
 
 double RowStats::entropy() const { return std::log(s1) - s2 / s1; }
 
 void row_stats(const TensorView& logits, std::span<const RowRequest> requests, const RowStatsOptions& options,
                std::span<RowStats> out) {
-  check_tensor(logits);
+  check_logits(logits);
   check_requests(logits, requests);
   if (out.size() != requests.size())
     refuse(std::to_string(requests.size()) + " places for results", std::to_string(out.size()));

@@ -8,10 +8,11 @@
 #include "typetally/base/tensor_view.h"
 #include "typetally/tally/row_stats.h"
 
+// constexpr: device code may call it too.
 namespace typetally {
 
 /// Elements from the first element of the tensor to column 0 of a row, rows numbered in row-major order.
-inline std::int64_t row_offset(const TensorView& logits, std::int64_t row) {
+constexpr std::int64_t row_offset(const TensorView& logits, std::int64_t row) {
   std::int64_t offset = 0;
   for (std::size_t d = logits.shape.size() - 1; d-- > 0;) {
     offset += row % logits.shape[d] * logits.strides[d];
@@ -20,18 +21,18 @@ inline std::int64_t row_offset(const TensorView& logits, std::int64_t row) {
   return offset;
 }
 
-inline float to_float(float x) { return x; }
+constexpr float to_float(float x) { return x; }
 
 struct BFloat16 {
   std::uint16_t bits;
 };
-inline float to_float(BFloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16u); }
+constexpr float to_float(BFloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16u); }
 
 struct Float16 {
   std::uint16_t bits;
 };
 /// IEEE 754 binary16, subnormals included.
-inline float to_float(Float16 x) {
+constexpr float to_float(Float16 x) {
   const std::uint32_t sign = (x.bits & 0x8000u) << 16u;
   const std::uint32_t magnitude = x.bits & 0x7FFFu;
   if (magnitude >= 0x7C00u) return std::bit_cast<float>(sign | 0x7F800000u | (magnitude & 0x3FFu) << 13u);
@@ -49,7 +50,7 @@ struct LabelPlace {
 
 /// `at` reads the logit of a column.
 template <class At>
-LabelPlace place_label(const RowRequest& request, std::size_t index, std::int64_t vocabulary,
+constexpr LabelPlace place_label(const RowRequest& request, std::size_t index, std::int64_t vocabulary,
                        const RowStatsOptions& options, At at) {
   const std::int64_t column = request.label - options.vocab_offset;
   LabelPlace label{.tied_before = std::clamp<std::int64_t>(column, 0, vocabulary)};
@@ -64,7 +65,7 @@ LabelPlace place_label(const RowRequest& request, std::size_t index, std::int64_
 }
 
 /// The statistics of a row with NaN or +inf.
-inline RowStats poisoned_row(const LabelPlace& label) {
+constexpr RowStats poisoned_row(const LabelPlace& label) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
   RowStats stats;
   stats.max = stats.s1 = stats.s2 = kNaN;

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tally_cases import batch, check, expected
+from tally_cases import batch, check, compare_routes, expected
 
 from typetally._torch_route import DeviceSums, add_masked, device_targets
 from typetally.meter import TokenTypeMeter
@@ -149,13 +149,6 @@ def test_positions_to_keep_as_transformers_take_them():
     whole.update(logits=logits, labels=picked, token_types=types)
     meter.update(logits=logits[:, at], labels=labels, token_types=types, logits_to_keep=at)
     np.testing.assert_array_equal(meter.flat(), whole.flat())
-
-
-def compare_routes(ours, theirs):
-    a, b = np.asarray(ours.flat()), np.asarray(theirs.flat())
-    counts = [i for i in range(35) if i >= 32 or i % 8 < 6]
-    np.testing.assert_array_equal(a[counts], b[counts])
-    np.testing.assert_allclose(a, b, atol=5e-6 * max(1, a[:32:8].sum()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "typetally/base/tensor_view.h"
@@ -77,6 +78,7 @@ class Logits {
   }
 
   TensorView view() const { return {const_cast<Logits*>(this)->at(0, 0), shape_, strides_, dtype_, {}}; }
+  std::span<const std::byte> bytes() const { return bytes_; }
   std::int64_t rows() const { return shape_[0]; }
   std::int64_t vocabulary() const { return shape_[1]; }
 

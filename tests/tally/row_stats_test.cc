@@ -1,9 +1,10 @@
-// One suite for the reference and for every instruction set that this machine has: what a row adds up to, against
-// sums in long double.
+// One suite for the reference, for every instruction set that this machine has, for CUDA and for CUDA's arithmetic on
+// the host: what a row adds up to, against sums in long double.
 #include "typetally/tally/row_stats.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -14,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "tally/cuda_on_host.h"
+#include "tally/device_copy.h"
 #include "tally/logits.h"
 #include "typetally/base/parallel.h"
 #include "typetally/tally/cpu_targets.h"
@@ -51,8 +54,11 @@ Truth expected(const Logits& logits, std::int64_t row, std::int64_t label) {
 }
 
 struct Case {
-  std::string target;  ///< "reference", or one of cpu::targets()
+  std::string target;  ///< "reference", "CUDA", "CUDA_on_host", or one of cpu::targets()
   DType dtype;
+
+  bool on_host() const { return target != "CUDA"; }
+  double tolerance() const { return target.starts_with("CUDA") ? 5e-6 : 1e-6; }
 
   friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.target << " " << name(c.dtype); }
 };
@@ -62,6 +68,9 @@ std::vector<Case> cases() {
   for (const DType dtype : {DType::kBFloat16, DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
     all.push_back({"reference", dtype});
     for (const std::string& target : cpu::targets()) all.push_back({target, dtype});
+    if (dtype == DType::kFloat64) continue;  // a Torch route reads it
+    all.push_back({"CUDA", dtype});
+    all.push_back({"CUDA_on_host", dtype});
   }
   return all;
 }
@@ -69,14 +78,22 @@ std::vector<Case> cases() {
 class RowStatsTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    if (GetParam().target != "reference") cpu::use_target(GetParam().target);
+    const std::vector<std::string> targets = cpu::targets();
+    if (std::ranges::count(targets, GetParam().target) > 0) cpu::use_target(GetParam().target);
+    if (!GetParam().on_host() && !test::DeviceCopy::missing().empty()) GTEST_SKIP() << test::DeviceCopy::missing();
   }
   void TearDown() override { cpu::use_target(""); }
 
   std::vector<RowStats> read(const Logits& logits, const std::vector<RowRequest>& requests,
                              const RowStatsOptions& options = {}) const {
     std::vector<RowStats> out(requests.size());
-    const auto kernel = GetParam().target == "reference" ? reference::row_stats : row_stats;
+    if (!GetParam().on_host()) {
+      row_stats(test::DeviceCopy(logits).view(), requests, options, out);
+      return out;
+    }
+    const auto kernel = GetParam().target == "reference"      ? reference::row_stats
+                        : GetParam().target == "CUDA_on_host" ? test::cuda_on_host
+                                                              : row_stats;
     kernel(logits.view(), requests, options, out);
     return out;
   }
@@ -90,8 +107,8 @@ class RowStatsTest : public testing::TestWithParam<Case> {
       const Truth truth = expected(logits, 0, labels[i]);
       SCOPED_TRACE(what + ", label " + std::to_string(labels[i]));
       EXPECT_TRUE(stats[i].finite);
-      EXPECT_NEAR(stats[i].nll(), truth.nll, 1e-6);
-      EXPECT_NEAR(stats[i].entropy(), truth.entropy, 1e-6);
+      EXPECT_NEAR(stats[i].nll(), truth.nll, GetParam().tolerance());
+      EXPECT_NEAR(stats[i].entropy(), truth.entropy, GetParam().tolerance());
       EXPECT_EQ(stats[i].argmax, truth.argmax);
       EXPECT_EQ(stats[i].rank, truth.rank);
     }
@@ -226,7 +243,7 @@ TEST_P(RowStatsTest, AMaskedLabelIsNonFiniteButTheRowIsRead) {
   EXPECT_EQ(stats[0].argmax, 2500);
   EXPECT_EQ(stats[0].rank, 2999);
   EXPECT_TRUE(stats[1].finite);
-  EXPECT_NEAR(stats[0].entropy(), expected(logits, 0, 6).entropy, 1e-6);
+  EXPECT_NEAR(stats[0].entropy(), expected(logits, 0, 6).entropy, GetParam().tolerance());
 }
 
 TEST_P(RowStatsTest, ARowOfMinusInfinityWeighsNothing) {
@@ -243,8 +260,8 @@ TEST_P(RowStatsTest, OnlyRequestedRowsAreRead) {
     for (std::int64_t i = 0; i < 130; ++i) logits.set(row, i, row % 2 == 0 ? std::nan("") : double(i + row) * 0.125);
   const auto stats = read(logits, {{5, 1}, {1, 2}, {3, 129}});
   for (const RowStats& one : stats) EXPECT_TRUE(one.finite);
-  EXPECT_NEAR(stats[0].nll(), expected(logits, 5, 1).nll, 1e-6);
-  EXPECT_NEAR(stats[2].nll(), expected(logits, 3, 129).nll, 1e-6);
+  EXPECT_NEAR(stats[0].nll(), expected(logits, 5, 1).nll, GetParam().tolerance());
+  EXPECT_NEAR(stats[2].nll(), expected(logits, 3, 129).nll, GetParam().tolerance());
 }
 
 TEST_P(RowStatsTest, TheSameBitsForAnyNumberOfThreads) {

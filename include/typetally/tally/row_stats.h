@@ -55,8 +55,12 @@ namespace cuda {
 void row_stats(const TensorView&, std::span<const RowRequest>, const RowStatsOptions&, std::span<RowStats>);
 }
 
-/// Validates (rank of at least 1, float dtype, a vocabulary of 1 to 2^31 - 1, alignment, rows inside the tensor, labels
-/// not negative, lengths of `out` and `label_logits`) and dispatches to the kernel of the tensor's device. A label
+/// Throws std::invalid_argument unless `logits` has a rank of at least 1, a float dtype, a vocabulary of 1 to 2^31 - 1,
+/// and an address aligned to its elements.
+void check_logits(const TensorView& logits);
+
+/// Validates (check_logits, rows inside the tensor, labels not negative, lengths of `out` and `label_logits`) and
+/// dispatches to the kernel of the tensor's device. A label
 /// outside [vocab_offset, vocab_offset + vocabulary) belongs to another shard. Throws std::invalid_argument.
 void row_stats(const TensorView& logits, std::span<const RowRequest> requests, const RowStatsOptions& options,
                std::span<RowStats> out);

@@ -58,7 +58,8 @@ void add(Tally& tally, std::span<const Target> targets, const TensorView& logits
 /// The flat form that ranks exchange and state dictionaries keep: counts and sums as doubles (counts are exact below
 /// 2^53), in one fixed order: untyped, then kTokenTypes, each in the order of TypeTally's members; then batches,
 /// skipped_samples, errors.
-inline constexpr std::size_t kTallySize = (1 + kTokenTypes.size()) * 8 + 3;
+inline constexpr std::size_t kTallySums = (1 + kTokenTypes.size()) * 8;  ///< without the counts behind the types
+inline constexpr std::size_t kTallySize = kTallySums + 3;
 std::array<double, kTallySize> to_flat(const Tally& tally);
 Tally from_flat(std::span<const double, kTallySize> flat);
 
