@@ -100,3 +100,8 @@ def make_marker(
     if not isinstance(grammar, str):
         raise TypeError(f"[TokenTyper] expected a grammar's name or a Grammar, got {type(grammar).__name__}")
     return _core.Marker.by_name(grammar, desc, coord)
+
+
+def grammar_of(marker: _core.Marker, text: bytes) -> str:
+    """The name of the grammar by which `marker` types this answer: its own, or what `auto` takes."""
+    return marker.detect(text) if marker.name == "auto" else marker.name

@@ -96,6 +96,8 @@ def test_malformed_answers_are_found_and_others_are_not(examples):
         ("<ref>cat</ref><box>(1,2),(3,x4)</box>", "a broken coordinate token, or a word where a number belongs"),
         ('<points x1="9.1" y1="4', "ends inside a tag"),
         ("It is at [0.1, 0.2, 0.3", "ends before a bracket is closed"),
+        ("<ref-object><bbox>", "a placeholder, <ref-object> or <bbox>, that ms-swift fills by its template"),
+        ("click(box='<bbox>1 2 3 4</bbox>')", None),
         ("I see [sic] nothing (1 of 2).", None),
         ('Two: [{"label": "a"}] and [{"label": "b"}].', None),
     ],
@@ -169,6 +171,21 @@ def test_answers_that_a_length_limit_cuts(encoder, tmp_path):
     assert found(report.cut) == {"left out whole": [2]}
     report = audit(encoder, tmp_path, *records, max_length=limit, extra_tokens=6)
     assert found(report.cut) == {"cut within the answer": [1, 2], "left out whole": [2]}
+
+
+def test_the_grammar_may_be_given(encoder, tmp_path):
+    records = [line("<ref>cat</ref> at [1, 2, 3, 4]"), line(GOOD)]
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)))
+    auditor = Auditor(encoder, tt.TokenTyper(encoder.vocabulary, "brackets"), Options(EVERY_LABEL))
+    auditor.read(read_samples(path))
+    report = auditor.report()
+    assert report.grammars == {"brackets": 2}
+    expected = sum(
+        np.bincount(tt.TokenTyper(encoder.vocabulary, "brackets").type_labels(ids), minlength=4)
+        for ids in encoder.encode([text["messages"][1]["content"] for text in records])
+    )
+    assert report.tokens.values[:3] == tuple(expected[1:])
 
 
 def test_parts_merge_into_the_whole(encoder, examples, tmp_path):

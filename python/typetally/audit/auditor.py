@@ -18,6 +18,7 @@ from typetally.audit.problems import Problems
 from typetally.audit.report import LabelReport, Report, Tokens
 from typetally.config import TokenTypeMetricsConfig
 from typetally.data_files import BadLine, Sample
+from typetally.grammar import grammar_of
 from typetally.text_encoder import TextEncoder
 from typetally.typer import TokenTyper
 
@@ -97,6 +98,7 @@ class Auditor:
         self.counts = Counts()
         self._encoder = encoder
         self._typer = typer
+        self._marker = typer._marker
         self._options = options
         self._prompts: OrderedDict[str, int] = OrderedDict()
 
@@ -176,10 +178,9 @@ class Auditor:
 
     def _inspect(self, sample: Sample, answer: str) -> None:
         text = answer.encode()
-        marker = self._typer._marker
-        grammar, spans, unparsed = marker.detect(text), marker.spans(text), marker.unparsed(text)
+        grammar, spans = grammar_of(self._marker, text), self._marker.spans(text)
         self.counts.grammars[grammar] += 1
-        if problem := diagnose(text, grammar, spans, unparsed):
+        if problem := diagnose(text, grammar, spans, self._marker.unparsed(text)):
             self.counts.unparsed.add(problem, sample.number, answer)
         label = sample.label if sample.label in self.counts.labels else _OTHER_LABELS
         self.counts.coordinates.add(list(groups(text, spans)), (label, grammar), sample.size, sample.number)

@@ -14,6 +14,7 @@ _JSON = ("json", "coordjson")
 _ATOM = re.compile(r"<\|coord_\d{1,4}\|>")
 _OPENING = re.compile(r"[\[{]")
 _CUT_TAG = re.compile(rb"</?[|\w]*(?:\s+\w+=[^<>]*)?$")
+_PLACEHOLDER = re.compile(rb"<ref-object>|<bbox>(?!.*</bbox>)", re.DOTALL)
 _decoder = json.JSONDecoder()
 
 Spans = Sequence[tuple[int, int, int]]
@@ -22,6 +23,8 @@ Spans = Sequence[tuple[int, int, int]]
 def diagnose(text: bytes, grammar: str, spans: Spans, unparsed: int) -> str | None:
     """What is wrong with an answer, in words that others of its kind share, or None; text that nothing marks up is no
     error. `spans` are its typed bytes by `grammar`, `unparsed` how many of them the grammar could not place."""
+    if _PLACEHOLDER.search(text):
+        return "a placeholder, <ref-object> or <bbox>, that ms-swift fills by its template"
     found = _json_problem(text, spans) if grammar in _JSON else _tag_problem(text, grammar, spans)
     if found is None and unparsed:
         return "a broken coordinate token, or a word where a number belongs"

@@ -17,7 +17,7 @@ from typer import Argument, BadParameter, Exit, Option
 
 from typetally.cli.options import read_grammar
 from typetally.data_files import BadLine, read_samples
-from typetally.grammar import make_marker
+from typetally.grammar import grammar_of, make_marker
 from typetally.shown_tokens import ShownToken, show_token
 from typetally.terminal import STYLES, types_legend, visible
 from typetally.text_encoder import TextEncoder
@@ -117,7 +117,7 @@ def _type(answers: list[tuple[int | None, str]], grammar: str, tokenizer: Path |
     typer = None if encoder is None else TokenTyper(encoder.vocabulary, grammar=table)
     for line, text in answers:
         raw = text.encode("utf-8", "surrogatepass")
-        name = marker.detect(raw) if marker.name == "auto" else marker.name
+        name = grammar_of(marker, raw)
         record: dict[str, Any] = {"line": line, "grammar": name, "answer": text}
         if encoder is None or typer is None:
             spans = marker.spans(raw)
