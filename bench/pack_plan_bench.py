@@ -30,6 +30,12 @@ def pictures(rng: np.random.Generator, n: int) -> Lengths:
     return (text + np.where(rng.random(n) < 0.8, rng.normal(1400, 350, n).clip(64), 0)).clip(8).astype(np.int64)
 
 
+def one_size(rng: np.random.Generator, n: int) -> Lengths:
+    """The same with pictures of one size, of which a pack holds few: neither plan nor bound can be full."""
+    text = rng.lognormal(np.log(180), 0.9, n)
+    return (text + np.where(rng.random(n) < 0.8, 1400, 0)).clip(8).astype(np.int64)
+
+
 def long_documents(rng: np.random.Generator, n: int) -> Lengths:
     """About half the capacity each: the hardest to pair."""
     return rng.normal(4096, 512, n).clip(100, 8192).astype(np.int64)
@@ -56,7 +62,7 @@ def by_size(largest: int) -> None:
 
 def by_distribution(n: int) -> None:
     print(f"\n{n} samples\n{'lengths':16} {'packs':>8} {'bound':>8} {'above bound':>12} {'efficiency':>11} {'ms':>8}")
-    for make in (lognormal, pictures, long_documents):
+    for make in (lognormal, pictures, long_documents, one_size):
         lengths = make(np.random.default_rng(42), n)
         plan = tt.plan_packs(lengths, CAPACITY)
         seconds = best_seconds(lambda: tt.plan_packs(lengths, CAPACITY))  # noqa: B023

@@ -136,9 +136,14 @@ def collate_padded(
 
 def _flattened(samples: Sequence[Sample] | Sequence[Sequence[Sample]]) -> tuple[list[dict[str, Any]], list[int]]:
     """All samples, and how many each pack has: samples that are not in lists are one pack."""
+    if isinstance(samples, Mapping):
+        raise TypeError(f"[collate_packed] expected a list of samples, got {type(samples).__name__}")
     if len(samples) == 0 or type(samples[0]) is dict or isinstance(samples[0], Mapping):
         return _checked(cast(Sequence[Sample], samples), "collate_packed"), [len(samples)]
     packs = cast(Sequence[Sequence[Sample]], samples)
+    for p, pack in enumerate(packs):
+        if len(pack) == 0:
+            raise ValueError(f"[collate_packed] expected samples in pack {p}, got none")
     return _checked([sample for pack in packs for sample in pack], "collate_packed"), [len(pack) for pack in packs]
 
 
@@ -235,8 +240,7 @@ def _finish(
     if not reader.names.isdisjoint(_CONCATENATED):
         for name in _CONCATENATED:
             if name in reader.names:
-                values = [sample[name] for sample in samples if sample.get(name) is not None]
-                batch[name] = _concatenated(values, operation, name, torch_wanted)
+                batch[name] = _concatenated(samples, operation, name, torch_wanted)
     return _as_torch(batch) if torch_wanted else batch
 
 
@@ -267,12 +271,30 @@ def _torch_is_installed() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def _concatenated(values: list[Any], operation: str, name: str, torch_wanted: bool) -> Any:
-    try:
-        if torch_wanted:
-            import torch
+def _concatenated(samples: list[dict[str, Any]], operation: str, name: str, torch_wanted: bool) -> Any:
+    """One field of all samples that have it, along its first axis."""
+    values: list[Any] = []
+    for s, sample in enumerate(samples):
+        if sample.get(name) is None:
+            continue
+        value = _as_tensor(sample[name], torch_wanted, operation, f"{name} of sample {s}")
+        if values and value.shape[1:] != values[0].shape[1:]:
+            expected = f"{name} of sample {s} of shape {['n', *values[0].shape[1:]]}".replace("'", "")
+            raise ValueError(f"[{operation}] expected {expected}, got {list(value.shape)}")
+        values.append(value)
+    if not torch_wanted:
+        return np.concatenate(values)
+    import torch
 
-            return torch.cat([value if is_torch(value) else torch.as_tensor(value) for value in values])
-        return np.concatenate([to_host(value, operation, name) for value in values])
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"[{operation}] expected {name} that can be concatenated, got: {error}") from None
+    return torch.cat(values)
+
+
+def _as_tensor(value: Any, torch_wanted: bool, operation: str, what: str) -> Any:
+    tensor = value if torch_wanted and is_torch(value) else to_host(value, operation, what)
+    if tensor.ndim == 0:
+        raise ValueError(f"[{operation}] expected {what} with an axis of pictures, got a number")
+    if not torch_wanted or is_torch(tensor):
+        return tensor
+    import torch
+
+    return torch.as_tensor(np.ascontiguousarray(tensor))

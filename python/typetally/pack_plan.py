@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,9 @@ def plan_packs(
     """
     if oversized not in _OVERSIZED:
         raise ValueError(f"[plan_packs] expected oversized as one of {_OVERSIZED}, got {oversized!r}")
+    _check_size(capacity, "a capacity")
+    if weight_capacity is not None:
+        _check_size(weight_capacity, "a weight_capacity")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"[plan_packs] expected max_samples >= 1, got {max_samples}")
     if (weights is None) != (weight_capacity is None):
@@ -138,8 +142,25 @@ def plan_packs(
     )
 
 
+def _check_size(value: object, name: str) -> None:
+    if not isinstance(value, numbers.Integral):
+        raise TypeError(f"[plan_packs] expected {name} as an integer, got {type(value).__name__}")
+    if not _fits_64_bits(int(value)):
+        raise ValueError(f"[plan_packs] expected {name} within 64 bits, got {value}")
+
+
+def _fits_64_bits(value: int) -> bool:
+    return -(2**63) <= value < 2**63
+
+
 def _column(values: Any, name: str) -> NDArray[np.int64]:
-    array = integers(values, "plan_packs", name)
+    try:
+        array = integers(values, "plan_packs", name)
+    except TypeError:
+        for index, value in enumerate(values if isinstance(values, list) else ()):
+            if isinstance(value, int) and not _fits_64_bits(value):
+                raise ValueError(f"[plan_packs] expected {name} within 64 bits, got {value} at index {index}") from None
+        raise
     if array.ndim != 1:
         raise ValueError(f"[plan_packs] expected {name} of shape [samples], got {list(array.shape)}")
     return array

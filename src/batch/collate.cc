@@ -10,7 +10,18 @@
 namespace typetally {
 namespace {
 
-std::int64_t rounded_up(std::int64_t n, std::int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr std::int64_t kMaxPositions = std::numeric_limits<std::int32_t>::max();  // what cu_seqlens can number
+
+/// The width of rows that hold `n` tokens, a multiple of `multiple`.
+std::int64_t width_for(std::int64_t rows, std::int64_t n, std::int64_t multiple) {
+  const std::int64_t times = n / multiple + (n % multiple != 0 ? 1 : 0);
+  if (times > 0 && (multiple > kMaxPositions / times || times * multiple > kMaxPositions / rows)) {
+    bad_call("collate", "at most 2^31 - 1 positions",
+             std::to_string(rows) + " rows of " + std::to_string(n) + " tokens, in multiples of " +
+                 std::to_string(multiple));
+  }
+  return times * multiple;
+}
 
 /// Calls body(begin, end, is_document, number within its row) for every document and every stretch of padding in order.
 template <class Body>
@@ -77,7 +88,7 @@ BatchLayout layout_padded(std::span<const std::int64_t> lengths, PadSide side, s
   BatchLayout layout;
   layout.rows = static_cast<std::int64_t>(lengths.size());
   for (const std::int64_t length : lengths) layout.columns = std::max(layout.columns, length);
-  layout.columns = rounded_up(layout.columns, multiple);
+  layout.columns = width_for(layout.rows, layout.columns, multiple);
   std::int64_t row = 0;
   for (const std::int64_t length : lengths) {
     const std::int64_t lead = side == PadSide::kLeft ? layout.columns - length : 0;
@@ -95,7 +106,7 @@ BatchLayout layout_packed(std::span<const std::int64_t> lengths, std::span<const
     layout.columns = std::max(layout.columns, std::accumulate(next, next + samples, std::int64_t{0}));
     next += samples;
   }
-  layout.columns = rounded_up(layout.columns, multiple);
+  layout.columns = width_for(layout.rows, layout.columns, multiple);
   next = lengths.begin();
   std::int64_t row = 0;
   for (const std::int64_t samples : packs) {
@@ -135,10 +146,6 @@ void write_attention_mask(const BatchLayout& layout, std::int64_t* out) {
 }
 
 std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout) {
-  const std::int64_t positions = layout.rows * layout.columns;
-  if (positions > std::numeric_limits<std::int32_t>::max()) {
-    bad_call("cu_seqlens", "at most 2^31 - 1 positions", std::to_string(positions));
-  }
   std::vector<std::int32_t> ends = {0};
   for_each_stretch(layout, [&](std::int64_t, std::int64_t end, bool, std::int64_t) {
     ends.push_back(static_cast<std::int32_t>(end));

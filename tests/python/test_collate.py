@@ -125,10 +125,18 @@ def test_results_are_of_the_samples_kind() -> None:
     assert isinstance(tt.collate_padded([{"input_ids": ids}], return_tensors="np")["input_ids"], np.ndarray)
 
 
+PICTURE: dict[str, Any] = {"input_ids": [1], "pixel_values": np.ones((2, 3))}
+
+
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
         ([], "expected samples, got none"),
+        (
+            [PICTURE, {**PICTURE, "pixel_values": np.ones((2, 4))}],
+            r"pixel_values of sample 1 of shape \[n, 3\], got \[2, 4\]",
+        ),
+        ([{**PICTURE, "image_grid_thw": 3}], "image_grid_thw of sample 0 with an axis of pictures, got a number"),
         ([{"labels": [1]}], "expected input_ids in sample 0, got none"),
         ([{"input_ids": [1, 2]}, {"input_ids": [1, 2], "labels": [1]}], "labels in every sample, got none in sample 0"),
         ([{"input_ids": [1]}, {"input_ids": [1, 2], "token_types": [1]}], r"token_types of sample 1 .* \(2\), got 1"),
@@ -140,3 +148,20 @@ def test_bad_samples_are_named(samples: list[Any], message: str) -> None:
     for collate in (tt.collate_packed, tt.collate_padded):
         with pytest.raises(ValueError, match=message):
             collate(samples)
+
+
+def test_batches_that_cannot_be_are_refused() -> None:
+    sample = {"input_ids": [1, 2]}
+    for samples, options, error, message in (
+        ([[sample], []], {}, ValueError, "expected samples in pack 1, got none"),
+        (sample, {}, TypeError, "expected a list of samples, got dict"),
+        ([sample, [sample]], {}, TypeError, "expected sample 1 as a mapping, got list"),
+        ([sample, {"input_ids": [1, 2.5]}], {}, TypeError, "input_ids of sample 1 of an integer dtype, got float64"),
+        ([{"input_ids": [[1], [2, 3]]}], {}, TypeError, "input_ids of sample 0 as an array, got ragged lists"),
+        ([sample], {"multiple_of": 0}, ValueError, "expected multiple_of >= 1, got 0"),
+        ([sample], {"multiple_of": 2**62}, ValueError, r"at most 2\^31 - 1 positions"),
+        ([[sample]] * 3, {"multiple_of": 2**30}, ValueError, r"at most 2\^31 - 1 positions, got 3 rows of 2 tokens"),
+        ([sample], {"fields": "trl"}, ValueError, "expected fields as one of"),
+    ):
+        with pytest.raises(error, match=message):
+            tt.collate_packed(samples, **options)  # type: ignore[arg-type]

@@ -56,11 +56,25 @@ def test_weights_claim_no_bound() -> None:
         ({"lengths": [[1], [2]]}, r"expected lengths of shape \[samples\], got \[2, 1\]"),
         ({"weights": [1]}, "expected weights and weight_capacity together"),
         ({"lengths": [2**62, 2**62]}, "whose sum fits 64 bits"),
+        ({"lengths": [1, 2**70]}, "expected lengths within 64 bits, got 1180591620717411303424 at index 1"),
+        ({"capacity": 2**70}, "expected a capacity within 64 bits"),
     ],
 )
 def test_bad_calls_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tt.plan_packs(**{"lengths": [1, 2], "capacity": 10, **arguments})
+
+
+def test_realistic_lengths_are_planned_close_to_the_bound() -> None:
+    rng = np.random.default_rng(5)
+    chats = rng.lognormal(np.log(600), 1.0, 100_000).clip(8, 131072)
+    text = rng.lognormal(np.log(180), 0.9, 100_000)
+    pictures = text + np.where(rng.random(100_000) < 0.8, rng.normal(1400, 350, 100_000).clip(64), 0)
+    pairs = rng.normal(4096, 512, 100_000).clip(100, 8192)
+    for lengths in (chats, pictures, pairs):
+        plan = tt.plan_packs(lengths.astype(np.int64), 8192)
+        assert plan.gap is not None
+        assert plan.gap <= 0.0005
 
 
 def test_packed_dataset_feeds_a_data_loader_with_workers() -> None:

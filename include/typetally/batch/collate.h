@@ -22,6 +22,7 @@ struct BatchLayout {
 };
 
 /// One row per sample, as wide as the longest, rounded up to a multiple of `multiple`.
+/// Throws std::invalid_argument beyond 2^31 - 1 positions, as layout_packed does.
 BatchLayout layout_padded(std::span<const std::int64_t> lengths, PadSide side, std::int64_t multiple);
 
 /// One row per pack: `packs[r]` samples one after the other, padded on the right to the widest row, rounded up to a
@@ -50,7 +51,7 @@ void write_seq_idx(const BatchLayout& layout, std::int32_t* out);
 void write_attention_mask(const BatchLayout& layout, std::int64_t* out);
 
 /// int32 [documents + 1] from 0 to rows * columns, as flash attention takes it; a stretch of padding counts as a
-/// document, an empty document does not. Throws std::invalid_argument beyond 2^31 - 1 positions.
+/// document, an empty document does not.
 std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout);
 
 /// Tokens of the longest document, stretches of padding included.
