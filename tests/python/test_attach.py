@@ -94,16 +94,17 @@ def test_padded_training_and_packed_evaluation_of_a_text_model(side, tmp_path):
     check_log(trainer, spy)
 
 
+class OwnLoaders(Trainer):
+    """Never asks for the collator that attach wrapped."""
+
+    def get_train_dataloader(self):
+        return torch.utils.data.DataLoader(self.train_dataset, batch_size=2, collate_fn=tiny.pack)
+
+    def get_eval_dataloader(self, eval_dataset=None):
+        return torch.utils.data.DataLoader(self.eval_dataset, batch_size=2, collate_fn=tiny.pad)
+
+
 def test_without_our_collator_types_come_from_the_labels_in_the_hook(tmp_path):
-    """A trainer with loaders of its own never asks for the collator that attach wrapped."""
-
-    class OwnLoaders(Trainer):
-        def get_train_dataloader(self):
-            return torch.utils.data.DataLoader(self.train_dataset, batch_size=2, collate_fn=tiny.pack)
-
-        def get_eval_dataloader(self, eval_dataset=None):
-            return torch.utils.data.DataLoader(self.eval_dataset, batch_size=2, collate_fn=tiny.pad)
-
     samples, held = tiny.vision_samples(12), tiny.vision_samples(5, first=100)
     trainer = OwnLoaders(
         model=tiny.vision_model(),
@@ -118,6 +119,23 @@ def test_without_our_collator_types_come_from_the_labels_in_the_hook(tmp_path):
     check_log(trainer, spy)
     assert handle.typed_in_hook == 5 + 3 * 3
     assert handle.coverage() == tt.trainer.Coverage(samples=10, typed=10)
+
+
+@pytest.mark.parametrize(("include", "typed"), [(["lvis"], 0), ([" Default"], 4), (["*"], 4), ([], 0)])
+def test_the_filter_holds_in_the_hook_where_samples_are_of_the_data_set_default(tmp_path, include, typed):
+    samples = [{**sample, "dataset": "lvis"} for sample in tiny.text_samples(4)]
+    trainer = OwnLoaders(
+        model=tiny.text_model(),
+        args=tiny.arguments(tmp_path, max_steps=2),
+        train_dataset=samples,
+        processing_class=tiny.tokenizer(),
+    )
+    handle = tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=include))
+    trainer.train()
+    skipped = {} if typed else {"excluded": 4}
+    assert handle.coverage() == tt.trainer.Coverage(samples=4, typed=typed, skipped=skipped)
+    assert ("coord_token_acc" in trainer.state.log_history[0]) == bool(typed)
+    assert trainer.state.log_history[0]["token_acc"] >= 0
 
 
 def test_batches_that_one_process_hands_out_are_typed(tmp_path):
