@@ -60,6 +60,11 @@ class ShownToken:
         return "\n".join(self.facts)
 
     @property
+    def ends_line(self) -> bool:
+        """Whether the next token begins a line. The break goes behind the token, or its border would go on there."""
+        return self.pieces[-1].text.endswith("\n")
+
+    @property
     def text(self) -> str:
         """The token in one line."""
         return one_line(self.pieces)

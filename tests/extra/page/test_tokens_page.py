@@ -197,6 +197,16 @@ def test_a_notebook_theme_goes_before_the_browsers(browser, theme, dark):
     assert themed == backgrounds(browser)
 
 
+def test_a_line_break_ends_the_line_and_its_token(browser):
+    browser.open(tt.render([0, 1, 2, 0], [1, 3, 3, 1], vocabulary([b"a", b",\n", b"\n\n  "])).html)
+    boxes = browser.run(
+        "return [...document.querySelectorAll('.answer .token')].map(one => one.getClientRects().length)"
+    )
+    assert boxes == [1, 1, 3, 1]
+    tops = [token.rect["y"] for token in browser.driver.find_elements(By.CSS_SELECTOR, ".answer .token")]
+    assert tops[0] == tops[1] < tops[2] < tops[3]
+
+
 @pytest.mark.parametrize("width", [320, 1200])
 def test_nothing_is_wider_than_the_page(browser, width):
     long = vocabulary([b"x" * 400, b" a b c d" * 40])
