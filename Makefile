@@ -76,7 +76,7 @@ $(wheel_checked): $(ready) $(package_sources) tools/test_wheel.sh tools/check_wh
 
 .PHONY: test-extra
 test-extra: $(ready)  ## what needs a browser or environments of its own (ms-swift, ...): the stages below
-	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14 test-swift
+	@$(PYTHON_IN_VENV) tools/run_stages.py test-page test-trl-1-14 test-swift test-ray
 
 .PHONY: test-page
 test-page: build build/chromium.stamp  ## pages in a real browser: Debian's Chromium, without a window
@@ -85,9 +85,13 @@ build/chromium.stamp: tools/setup_page.sh tools/apt.sh
 	@tools/setup_page.sh
 	@mkdir -p build && touch $@
 
+.PHONY: test-ray
+test-ray: .venv-ray/package.stamp  ## data sets on Ray Data: audit, types and plan on a local cluster
+	@.venv-ray/bin/python -m pytest tests/extra/ray
+
 .PHONY: test-trl-1-14
 test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave logits or hidden states
-	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py
+	@.venv-trl-1-14/bin/python -m pytest tests/python/test_attach_trl.py tests/python/test_parity.py
 
 .PHONY: test-swift
 test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
@@ -105,6 +109,10 @@ $(extra_wheel): $(installed)
 	@rm -rf build/extra
 	@$(PYTHON_IN_VENV) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps -w build/extra .
 	@touch $@
+
+.PHONY: parity
+parity: build  ## the README's table: one set of samples under every trainer, layout and split
+	@$(PYTHON_IN_VENV) tests/python/parity.py
 
 .PHONY: test-layers
 test-layers: $(ready)  ## no include from a component to a later one

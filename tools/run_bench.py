@@ -13,6 +13,16 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True)
 
 
+def run_python(name: str) -> None:
+    """In .venv, or in the environment of its own that `make test-extra` makes for what the benchmark is about."""
+    extra = name.removesuffix("_bench")
+    python = ROOT / f".venv-{extra}/bin/python" if (ROOT / "tests/extra" / extra).is_dir() else Path(sys.executable)
+    if python.exists():
+        run(python, BENCH / f"{name}.py")
+    else:
+        print(f"\n==== {name}.py needs the environment that `make test-{extra}` makes", flush=True)
+
+
 def main() -> int:
     names = {path.stem for suffix in ("cc", "py") for path in BENCH.glob(f"*_bench.{suffix}")}
     if len(sys.argv) > 1:
@@ -30,7 +40,7 @@ def main() -> int:
         if name in compiled:
             run(ROOT / "build/release/bench" / name)
         if (BENCH / f"{name}.py").exists():
-            run(sys.executable, BENCH / f"{name}.py")
+            run_python(name)
     return 0
 
 

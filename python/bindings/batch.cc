@@ -29,20 +29,10 @@ namespace {
 /// A NumPy array [rows, columns] that owns what `write` fills in.
 template <class T, class Write>
 nb::object make_rows(const BatchLayout& layout, Write write) {
-  struct Block {
-    std::size_t bytes;
-    void* data;
-  };
-  const auto bytes = static_cast<std::size_t>(layout.rows * layout.columns) * sizeof(T);
-  auto* block = new Block{bytes, Recycled::take(bytes)};
-  nb::capsule owner(block, [](void* p) noexcept {
-    auto* freed = static_cast<Block*>(p);
-    Recycled::give_back(freed->data, freed->bytes);
-    delete freed;
-  });
-  write(static_cast<T*>(block->data));
+  RecycledBlock block = take_recycled(static_cast<std::size_t>(layout.rows * layout.columns) * sizeof(T));
+  write(static_cast<T*>(block.data));
   constexpr DType kDType = sizeof(T) == 1 ? DType::kInt8 : sizeof(T) == 4 ? DType::kInt32 : DType::kInt64;
-  return numpy_array(kDType, layout.rows, layout.columns, block->data, std::move(owner));
+  return numpy_array(kDType, layout.rows, layout.columns, block.data, std::move(block.owner));
 }
 
 /// An array of the plan, which it keeps alive.

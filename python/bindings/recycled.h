@@ -1,9 +1,12 @@
 #pragma once
 
+#include <nanobind/nanobind.h>
+
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <new>
+#include <utility>
 
 namespace typetally::python {
 
@@ -43,5 +46,25 @@ class Recycled {
     return &shelves.at(static_cast<std::size_t>(size - kSmallest));
   }
 };
+
+/// Memory that goes back when the last array that names `owner` is gone.
+struct RecycledBlock {
+  void* data;
+  nanobind::capsule owner;
+};
+
+inline RecycledBlock take_recycled(std::size_t bytes) {
+  struct Block {
+    std::size_t bytes;
+    void* data;
+  };
+  auto* block = new Block{bytes, Recycled::take(bytes)};
+  nanobind::capsule owner(block, [](void* p) noexcept {
+    auto* freed = static_cast<Block*>(p);
+    Recycled::give_back(freed->data, freed->bytes);
+    delete freed;
+  });
+  return {block->data, std::move(owner)};
+}
 
 }  // namespace typetally::python

@@ -8,6 +8,7 @@
 
 #include "bindings.h"
 #include "payload.h"
+#include "recycled.h"
 #include "tensors.h"
 #include "typetally/typing/align.h"
 #include "typetally/typing/dataset_filter.h"
@@ -38,14 +39,15 @@ nb::list to_list(const std::vector<Error>& errors) {
 /// (types, documents, supervised tokens, unparsed bytes, [error])
 nb::tuple type_labels(const TokenTyper& typer, const HostArray<std::int64_t>& labels,
                       const HostArray<std::int32_t>& cu_seqlens) {
-  std::vector<TokenType> types(labels.shape(0));
+  const std::size_t size = labels.shape(0);
+  const RecycledBlock types = take_recycled(size);
   TypingReport report;
   {
     const nb::gil_scoped_release unlocked;
-    report = typer.type_labels(to_span(labels), to_span(cu_seqlens), types);
+    report = typer.type_labels(to_span(labels), to_span(cu_seqlens), {static_cast<TokenType*>(types.data), size});
   }
-  return nb::make_tuple(types_to_numpy(types), report.documents, report.supervised_tokens, report.unparsed_bytes,
-                        to_list(report.skipped));
+  return nb::make_tuple(Types(types.data, {size}, types.owner), report.documents, report.supervised_tokens,
+                        report.unparsed_bytes, to_list(report.skipped));
 }
 
 /// (types or None, error or None)

@@ -37,9 +37,15 @@ def device_of(value: Tensor) -> int:
 
 
 def check_tensor(value: object, operation: str, name: str) -> None:
-    """Raises TypeError unless `value` is a tensor."""
+    """Raises TypeError unless `value` is a tensor, ValueError if it is one without memory."""
     if not is_tensor(value):
         raise TypeError(f"[{operation}] expected {name} as a tensor, got {type(value).__name__}")
+    _check_memory(value, operation, name)
+
+
+def _check_memory(value: object, operation: str, name: str) -> None:
+    if is_torch(value) and value.device.type == "meta":  # type: ignore[attr-defined]
+        raise ValueError(f"[{operation}] expected {name} on a device with memory, got a tensor on meta")
 
 
 def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
@@ -47,6 +53,7 @@ def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
 
     Torch's bfloat16, which NumPy lacks, becomes float32. Raises TypeError for what is no array of numbers.
     """
+    _check_memory(value, operation, name)
     if is_torch(value):
         tensor: Any = value.detach().cpu()  # type: ignore[attr-defined]
         array: NDArray[Any] = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
@@ -79,10 +86,11 @@ def integers(value: object, operation: str, name: str, dtype: Any = np.int64) ->
     array = to_host(value, operation, name)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"[{operation}] expected {name} of an integer dtype, got {array.dtype}")
-    info = np.iinfo(dtype)
-    if array.size and array.dtype != dtype and (int(array.max()) > info.max or int(array.min()) < info.min):
-        outside = int(array.max()) if int(array.max()) > info.max else int(array.min())
-        raise ValueError(f"[{operation}] expected {name} within {np.dtype(dtype)}, got {outside}")
+    if array.size and array.dtype != dtype:
+        info = np.iinfo(dtype)
+        for value in (int(array.max()), int(array.min())):
+            if not info.min <= value <= info.max:
+                raise ValueError(f"[{operation}] expected {name} within {np.dtype(dtype)}, got {value}")
     return np.ascontiguousarray(array, dtype=dtype)
 
 

@@ -82,7 +82,7 @@ def collate_packed(
         flat = with_positions(flat, mrope, "collate_packed")
         reader = _reader(flat, "collate_packed")
     layout = reader.layout_packed(sizes, multiple_of)
-    batch: Batch = reader.fields(layout, pad_token_id)
+    batch: Batch = reader.fields(layout, _pad_id("collate_packed", pad_token_id))
     cu_seqlens = layout.cu_seqlens()
     if mask_first_label:
         for name in ("labels", "token_types"):
@@ -121,7 +121,7 @@ def collate_padded(
         flat = with_positions(flat, mrope, "collate_padded")
         reader = _reader(flat, "collate_padded")
     layout = reader.layout_padded(side == "left", multiple_of)
-    batch: Batch = reader.fields(layout, pad_token_id)
+    batch: Batch = reader.fields(layout, _pad_id("collate_padded", pad_token_id))
     mask = layout.attention_mask()
     if "attention_mask" in reader.names:
         mask *= reader.int64_field(layout, "attention_mask", 1)
@@ -197,6 +197,14 @@ def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
             raise ValueError(f"[collate_packed] expected {expected}, got {list(values.shape)}")
         result[name] = like(sample[name], values[..., shown])
     return result
+
+
+def _pad_id(operation: str, pad_token_id: int) -> int:
+    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, int | np.integer):
+        raise TypeError(f"[{operation}] expected pad_token_id as an integer, got {pad_token_id!r}")
+    if not 0 <= pad_token_id < 2**31:
+        raise ValueError(f"[{operation}] expected pad_token_id from 0 to 2^31 - 1, got {pad_token_id}")
+    return int(pad_token_id)
 
 
 def _transformers(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:

@@ -54,9 +54,10 @@ class Sample:
         return [turn.text for turn in self.turns if turn.is_answer]
 
 
-def read_records(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]] | BadLine]:
-    """The JSON objects of a JSON Lines stream in order with their line numbers; blank lines are passed over."""
-    for number, raw in enumerate(stream, 1):
+def read_records(stream: BinaryIO, first: int = 1) -> Iterator[tuple[int, dict[str, Any]] | BadLine]:
+    """The JSON objects of a JSON Lines stream in order with their line numbers, which begin at `first`; blank lines are
+    passed over."""
+    for number, raw in enumerate(stream, first):
         if not raw.strip():
             continue
         try:
@@ -73,7 +74,7 @@ def read_samples(path: Path, on_bytes: Callable[[int], object] = lambda _: None)
     read. OSError if the file cannot be read."""
     with path.open("rb") as stream:
         for count, found in enumerate(read_records(stream), 1):
-            yield found if isinstance(found, BadLine) else _sample(*found)
+            yield found if isinstance(found, BadLine) else read_sample(*found)
             if count % 1000 == 0:
                 on_bytes(stream.tell())
         on_bytes(stream.tell())
@@ -106,7 +107,8 @@ def check_unicode(text: str) -> None:
         raise ValueError("expected text in Unicode, got a lone surrogate") from None
 
 
-def _sample(number: int, record: dict[str, Any]) -> Sample | BadLine:
+def read_sample(number: int, record: dict[str, Any]) -> Sample | BadLine:
+    """One line's record as a sample."""
     try:
         name, turns = _read(record)
         if not any(turn.is_answer for turn in turns):

@@ -40,6 +40,10 @@ class TokenTypeMeter:
     ) -> None:
         if route not in ("auto", "torch"):
             raise ValueError(f"[TokenTypeMeter] expected route as 'auto' or 'torch', got {route!r}")
+        if config is not None and not hasattr(config, "extended"):
+            raise TypeError(
+                f"[TokenTypeMeter] expected config as a TokenTypeMetricsConfig, got {type(config).__name__}"
+            )
         self.extended = bool(getattr(config, "extended", False)) if extended is None else extended
         self._route = route
         self._tally = _core.Tally()

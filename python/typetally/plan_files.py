@@ -70,8 +70,8 @@ def _fields(figures: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, 
 
 def _arrow() -> Any:
     try:
-        import pyarrow  # type: ignore[import-untyped]
-        import pyarrow.ipc  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.ipc
     except ImportError as error:
         raise ValueError(f"[PackPlan] expected `pip install pyarrow` for .arrow files: {error}") from None
     return pyarrow

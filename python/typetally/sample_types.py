@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from typetally._tensors import integers
+from typetally.config import TokenTypeMetricsConfig
 from typetally.notes import SampleNote
 from typetally.placement import IGNORE, IGNORE_INDEX, Bools, Int8s, Int64s, TypedDocument
+from typetally.typer import TokenTyper
 
 if TYPE_CHECKING:
     from typetally._payload_route import Skipped
-    from typetally.config import TokenTypeMetricsConfig
-    from typetally.typer import TokenTyper
 
 Route = Literal["text", "payload"]
 
@@ -33,6 +33,9 @@ class SampleTyper:
         payload_key: str,
         suffix: str | Sequence[str] | None,
     ) -> None:
+        for name, value, kind in (("typer", typer, TokenTyper), ("config", config, TokenTypeMetricsConfig)):
+            if not isinstance(value, kind):
+                raise TypeError(f"[token types] expected {name} as a {kind.__name__}, got {type(value).__name__}")
         self.typer = typer
         self.config = config
         self.route = route

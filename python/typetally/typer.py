@@ -92,10 +92,14 @@ class TokenTyper:
         and placed like them. `cu_seqlens` are the documents' boundaries in the flattened labels; without it each row is
         one document. Negative labels are IGNORE, and so is a document with an id that the vocabulary lacks. Raises
         TypeError and ValueError for other dtypes and shapes, and for boundaries that do not rise from 0 to the end."""
-        return self.type_labels_with_report(labels, cu_seqlens).types
+        return self._type(labels, cu_seqlens)[0]
 
     def type_labels_with_report(self, labels: Tensor, cu_seqlens: Tensor | None = None) -> TypedLabels:
         """type_labels, with what was left untyped and why."""
+        types, documents, supervised, unparsed, skipped = self._type(labels, cu_seqlens)
+        return TypedLabels(types, documents, supervised, unparsed, tuple(Skipped(*error) for error in skipped))
+
+    def _type(self, labels: Tensor, cu_seqlens: Tensor | None) -> tuple[Tensor, int, int, int, list[tuple[Any, ...]]]:
         ids = integers(labels, "type_labels", "labels")
         if ids.ndim not in (1, 2):
             raise ValueError(f"[type_labels] expected labels [T] or [B, T], got shape {list(ids.shape)}")
@@ -105,14 +109,8 @@ class TokenTyper:
             bounds = integers(cu_seqlens, "type_labels", "cu_seqlens", np.int32)
         if bounds.ndim != 1 or not bounds.size:
             raise ValueError(f"[type_labels] expected cu_seqlens [documents + 1], got shape {list(bounds.shape)}")
-        types, documents, supervised, unparsed, skipped = self._core.type_labels(ids.reshape(-1), bounds)
-        return TypedLabels(
-            like(labels, types.reshape(ids.shape)),
-            documents,
-            supervised,
-            unparsed,
-            tuple(Skipped(*error) for error in skipped),
-        )
+        types, *report = self._core.type_labels(ids.reshape(-1), bounds)
+        return (like(labels, types.reshape(ids.shape)), *report)
 
     def type_payload(self, payload: Any, labels: Tensor, suffix: str | Sequence[str] | None = "") -> TypedPayload:
         """Types of one document's `labels` [T] by the answer as an object: what they decode to must be `payload` as

@@ -1,35 +1,12 @@
 #include "typetally/typing/project.h"
 
-#include <array>
 #include <cstddef>
 
 #include "typetally/base/error.h"
+#include "typing/votes.h"
 
 namespace typetally {
 namespace {
-
-/// How many characters of each type a token touches.
-class Votes {
- public:
-  void add(TokenType type) { ++counts_[static_cast<std::size_t>(type)]; }
-
-  /// A tie goes to the lowest type, no votes at all to FORMAT.
-  TokenType winner() const {
-    TokenType best = TokenType::kFormat;
-    std::int64_t most = 0;
-    for (const TokenType type : kTokenTypes) {
-      const std::int64_t count = counts_[static_cast<std::size_t>(type)];
-      if (count > most) {
-        best = type;
-        most = count;
-      }
-    }
-    return best;
-  }
-
- private:
-  std::array<std::int64_t, 4> counts_{};
-};
 
 /// Walks a text's bytes once, from left to right.
 class Walk {
@@ -44,9 +21,9 @@ class Walk {
       return character_;
     }
     Votes votes;
-    if (at_ > 0 && !begins_character(at_)) votes.add(character_);
+    if (at_ > 0 && continues_character(byte())) votes.add(character_);
     for (; at_ < end; ++at_) {
-      if (at_ > 0 && !begins_character(at_)) continue;
+      if (at_ > 0 && continues_character(byte())) continue;
       while (span_ + 1 < spans_.size() && spans_[span_].end <= at_) ++span_;
       character_ = span_ < spans_.size() ? spans_[span_].type : TokenType::kFormat;
       votes.add(character_);
@@ -55,9 +32,7 @@ class Walk {
   }
 
  private:
-  bool begins_character(std::int64_t i) const {
-    return (static_cast<unsigned char>(text_[static_cast<std::size_t>(i)]) & 0xC0) != 0x80;
-  }
+  char byte() const { return text_[static_cast<std::size_t>(at_)]; }
 
   std::string_view text_;
   std::span<const Span> spans_;

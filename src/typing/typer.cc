@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "typetally/typing/align.h"
-#include "typetally/typing/project.h"
+#include "typing/text_route.h"
+#include "typing/token_table.h"
 
 namespace typetally {
 namespace {
@@ -17,60 +18,66 @@ void check_boundaries(std::span<const std::int32_t> cu_seqlens, std::size_t labe
            rise ? std::to_string(cu_seqlens.front()) + " to " + std::to_string(cu_seqlens.back()) : "a fall");
 }
 
-/// Types documents one by one; its buffers grow to the longest run and are then reused.
+/// Types documents one by one.
 class DocumentTyper {
  public:
-  DocumentTyper(const Vocabulary& vocabulary, const Marker& marker, TypingReport& report)
-      : vocabulary_(vocabulary), marker_(marker), report_(report) {}
+  DocumentTyper(const Vocabulary& vocabulary, const Marker& marker, const TokenTable* table, TypingReport& report)
+      : vocabulary_(vocabulary), table_(table), text_(vocabulary, marker), report_(report) {}
 
   void type(std::span<const std::int64_t> labels, std::span<TokenType> types, std::int64_t first) {
     ++report_.documents;
-    std::fill(types.begin(), types.end(), TokenType::kIgnore);
-    const auto unknown = std::find_if(labels.begin(), labels.end(),
-                                      [&](std::int64_t id) { return id >= 0 && !vocabulary_.contains(id); });
-    if (unknown != labels.end()) {
-      report_.skipped.push_back(unknown_token(*unknown, first + (unknown - labels.begin())));
+    supervised_ = 0;
+    unparsed_ = 0;
+    for (std::size_t at = 0; at < labels.size();) {
+      if (labels[at] < 0) {
+        types[at++] = TokenType::kIgnore;
+        continue;
+      }
+      at += type_run(labels.subspan(at), types.subspan(at));
+      if (at == labels.size() || labels[at] < 0) continue;
+      report_.skipped.push_back(unknown_token(labels[at], first + static_cast<std::int64_t>(at)));
+      std::fill(types.begin(), types.end(), TokenType::kIgnore);
       return;
     }
-    for (std::size_t begin = 0; begin < labels.size();) {
-      std::size_t end = begin;
-      while (end < labels.size() && labels[end] >= 0) ++end;
-      if (end > begin) type_run(labels.subspan(begin, end - begin), types.subspan(begin, end - begin));
-      begin = end + 1;
-    }
+    report_.supervised_tokens += supervised_;
+    report_.unparsed_bytes += unparsed_;
   }
 
  private:
-  void type_run(std::span<const std::int64_t> ids, std::span<TokenType> types) {
-    text_.clear();
-    ends_.clear();
-    specials_.clear();
-    for (const std::int64_t id : ids) {
-      const auto begin = static_cast<std::int64_t>(text_.size());
-      text_ += vocabulary_.bytes(id);
-      const auto end = static_cast<std::int64_t>(text_.size());
-      ends_.push_back(end);
-      if (vocabulary_.is_special(id)) specials_.push_back({begin, end});
+  // Types a run from its first label on; returns how many labels it has, or where the vocabulary lacks one.
+  std::size_t type_run(std::span<const std::int64_t> labels, std::span<TokenType> types) {
+    TokenTable::Run run;
+    if (table_ != nullptr) run = table_->type_run(labels, types.data());
+    if (!run.is_decided) {
+      while (run.size < labels.size() && vocabulary_.contains(labels[run.size])) ++run.size;
+      if (run.size == labels.size() || labels[run.size] < 0) {
+        unparsed_ += text_.type_run(labels.first(run.size), types.first(run.size));
+      }
     }
-    report_.supervised_tokens += std::ssize(ids);
-    report_.unparsed_bytes += marker_.mark(text_, specials_, spans_);
-    project(text_, spans_, ends_, types);
+    supervised_ += static_cast<std::int64_t>(run.size);
+    return run.size;
   }
 
   const Vocabulary& vocabulary_;
-  const Marker& marker_;
+  const TokenTable* table_;
+  TextRoute text_;
   TypingReport& report_;
-  std::string text_;
-  std::vector<std::int64_t> ends_;
-  std::vector<ByteRange> specials_;
-  std::vector<Span> spans_;
+  std::int64_t supervised_ = 0;
+  std::int64_t unparsed_ = 0;
 };
+
+std::shared_ptr<const TokenTable> make_table(const std::shared_ptr<const Vocabulary>& vocabulary,
+                                             const Marker& marker) {
+  auto automaton = marking::JsonAutomaton::create(marker.tables());
+  return automaton ? std::make_shared<const TokenTable>(vocabulary, *std::move(automaton)) : nullptr;
+}
 
 }  // namespace
 
 TokenTyper::TokenTyper(std::shared_ptr<const Vocabulary> vocabulary, Marker marker)
     : vocabulary_(std::move(vocabulary)), marker_(std::move(marker)) {
   if (!vocabulary_) bad_call("TokenTyper", "a vocabulary", "none");
+  table_ = make_table(vocabulary_, marker_);
 }
 
 TypingReport TokenTyper::type_labels(std::span<const std::int64_t> labels, std::span<const std::int32_t> cu_seqlens,
@@ -83,7 +90,7 @@ TypingReport TokenTyper::type_labels(std::span<const std::int64_t> labels, std::
   const auto begins =
       cu_seqlens.empty() ? std::span<const std::int32_t>(start) : cu_seqlens.first(cu_seqlens.size() - 1);
   TypingReport report;
-  DocumentTyper document(*vocabulary_, marker_, report);
+  DocumentTyper document(*vocabulary_, marker_, table_.get(), report);
   for (std::size_t d = 0; d < begins.size(); ++d) {
     const auto begin = static_cast<std::size_t>(begins[d]);
     const std::size_t end = cu_seqlens.empty() ? labels.size() : static_cast<std::size_t>(cu_seqlens[d + 1]);

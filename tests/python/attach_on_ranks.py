@@ -109,6 +109,26 @@ def run_packs(folder):
     return {"eval": trainer.evaluate(), "packs": len(packs), "coverage": vars(handle.coverage("eval"))}
 
 
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(tiny.text_samples(HELD))
+
+
+def pad_wide(rows):
+    """To one width, as batches have to be that one process reads, splits and hands out."""
+    batch = tiny.pad(rows)
+    fill = {"input_ids": tiny.tokenizer().pad_token_id, "labels": -100, "attention_mask": 0}
+    room = (0, 256 - batch["labels"].shape[1])
+    return {key: torch.nn.functional.pad(value, room, value=fill[key]) for key, value in batch.items()}
+
+
+def run_stream(folder, size):
+    """Evaluates a data set without a length, whose last batches are filled up with its first samples."""
+    trainer = frozen(tiny.text_model(torch.float64), folder, size, tiny.text_samples(2), Stream(), pad_wide)
+    tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    return {"eval": trainer.evaluate()}
+
+
 def run_all(folder):
     dtypes = (torch.float64, torch.float32) if world_size() < 3 else (torch.float64,)
     results = {
@@ -118,4 +138,5 @@ def run_all(folder):
         for size in (1, 2)
     }
     skewed = {f"skewed {shares}": run_skewed(folder, shares) for shares in (2, 3) if world_size() in (1, shares)}
-    return results | skewed | {"packs": run_packs(folder)}
+    streams = {f"stream {size}": run_stream(folder, size) for size in (1, 2)}
+    return results | skewed | streams | {"packs": run_packs(folder)}

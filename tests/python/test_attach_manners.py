@@ -1,6 +1,8 @@
 """attach as a guest: it leaves no trace, never stops a training, keeps the columns it needs, says what is wrong."""
 
 import logging
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,9 +10,25 @@ import tiny_models as tiny
 import torch
 from datasets import Dataset
 from trainer_oracle import Spy, assert_metrics, ours, prefixed
-from transformers import DataCollatorForSeq2Seq, Trainer
+from transformers import (
+    BertConfig,
+    BertModel,
+    DataCollatorForSeq2Seq,
+    Qwen3ForSequenceClassification,
+    T5Config,
+    T5ForConditionalGeneration,
+    Trainer,
+)
 
 import typetally as tt
+
+SMALL = {
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "intermediate_size": 8,
+}
 
 
 def text_trainer(folder, samples=None, base=tiny.pack, **options):
@@ -258,6 +276,37 @@ def test_what_cannot_be_served_is_said_so(tmp_path):
         tt.attach(trainer, tt.TokenTyper(tiny.tokenizer()))
     with pytest.raises(ValueError, match="TokenTypeMeter"):
         tt.attach(object())
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (lambda: BertModel(BertConfig(**SMALL)), "BertModel; use the class with the language model's head"),
+        (lambda: T5ForConditionalGeneration(T5Config(vocab_size=20, d_model=8, num_layers=1, num_heads=1)), "shifted="),
+        (lambda: Qwen3ForSequenceClassification(tiny.text_model().config), "output embeddings"),
+    ],
+)
+def test_models_that_do_not_predict_the_next_label_are_refused(tmp_path, model, why):
+    trainer = text_trainer(tmp_path, model=model())
+    before = state_of(trainer)
+    with pytest.raises(ValueError, match=why):
+        tt.attach(trainer)
+    assert state_of(trainer) == before
+
+
+def test_a_trainer_of_its_own_answers_and_a_partitioned_head_without_logits_are_refused(tmp_path):
+    trainer = text_trainer(tmp_path, use_liger_kernel=False)
+    plugin = SimpleNamespace(zero_stage=3)
+    with patch.object(type(trainer.accelerator.state), "deepspeed_plugin", plugin):
+        tt.attach(trainer).detach()
+        trainer.args.use_liger_kernel = True
+        with pytest.raises(ValueError, match="ZeRO-3"):
+            tt.attach(trainer)
+        trainer.args.liger_kernel_config = {"fused_linear_cross_entropy": False}
+        tt.attach(trainer).detach()
+    trainer._generate = lambda prompts: prompts
+    with pytest.raises(ValueError, match="trains on what it generates"):
+        tt.attach(trainer)
 
 
 def test_a_disabled_config_changes_nothing(tmp_path):

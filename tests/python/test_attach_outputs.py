@@ -23,18 +23,6 @@ class PerToken(ModelOutput):
     label_mask: torch.Tensor | None = None
 
 
-def without_logits(model, make):
-    """Has `model` return `make(loss, logits, labels)` where it has labels."""
-    forward = model.forward
-
-    def replaced(**inputs):
-        outputs = forward(**inputs)
-        return make(outputs.loss, outputs.logits, inputs["labels"]) if "labels" in inputs else outputs
-
-    model.forward = replaced
-    return model
-
-
 def as_tokens(loss, logits, labels):
     """As TRL 1.15 and later return them: [B, T - 1], zeros where the label is ignored."""
     scored, rows = labels[:, 1:], logits[:, :-1].detach()
@@ -60,7 +48,7 @@ ROUTES = {
 def train(folder, make, base, peft=False, **options):
     model = tiny.trained_vision_model(torch.float64)
     if make is not None:
-        model = without_logits(model, make)
+        model = tiny.without_logits(model, make)
     if peft:  # its tuner calls the inner forward past the hooks of the inner model
         torch.manual_seed(0)
         model = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
@@ -94,7 +82,7 @@ def test_every_route_logs_the_same_figures(tmp_path, base, options):
 
 
 def test_no_graph_is_kept_alive_between_forwards(tmp_path):
-    model = without_logits(tiny.text_model(), ROUTES["hidden"])
+    model = tiny.without_logits(tiny.text_model(), ROUTES["hidden"])
     trainer = Trainer(
         model=model,
         args=tiny.arguments(tmp_path),
@@ -113,7 +101,7 @@ def test_no_graph_is_kept_alive_between_forwards(tmp_path):
 
 @pytest.mark.parametrize("fault", ["no backbone", "adapter"])
 def test_a_head_that_cannot_be_read_is_said_so_and_training_goes_on(tmp_path, caplog, fault):
-    model = without_logits(tiny.text_model(), ROUTES["hidden"])
+    model = tiny.without_logits(tiny.text_model(), ROUTES["hidden"])
     if fault == "adapter":
         model = get_peft_model(model, LoraConfig(r=2, target_modules=["lm_head"], task_type="CAUSAL_LM"))
     trainer = Trainer(

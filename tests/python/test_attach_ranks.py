@@ -22,6 +22,15 @@ def results(runs):
     return {key: result for key, result in runs.items() if key[1].startswith("float")}
 
 
+def assert_joined(joined, alone):
+    """The same but for what depends on the split into micro-batches."""
+    assert joined.keys() == alone.keys()
+    for key, value in alone.items():
+        counted = "_acc" in key or key.endswith(("_frac", "_total"))
+        if not key.endswith("_count"):
+            assert joined[key] == (value if counted else pytest.approx(value, rel=1e-9)), key
+
+
 def test_counts_are_exact_and_sums_agree_whatever_the_split(results):
     assert len(results) == 8 + 8 + 4
     for mode, at in (("train", 0), ("eval", 1)):
@@ -47,11 +56,9 @@ def test_ranks_without_a_type_or_a_target_join_those_that_have_them(runs, ranks)
     targets = [tiny.count_targets(sample) for sample in samples]
     for mode, count in (("train", len(samples)), ("eval", attach_on_ranks.HELD)):
         alone, joined = (ours(runs[n, f"skewed {ranks}"][mode]) for n in (1, ranks))
-        assert alone.keys() == joined.keys()
         assert joined[f"{mode}_tokens_total"] == sum(targets[:count])
-        for key, value in alone.items():
-            counted = "_acc" in key or key.endswith(("_frac", "_total", "_count"))
-            assert joined[key] == (value if counted else pytest.approx(value, rel=1e-9)), key
+        assert_joined(joined, alone)
+        assert joined[f"{mode}_token_count"] == alone[f"{mode}_token_count"]
 
 
 def test_repeats_that_even_out_the_ranks_are_not_counted(results):
@@ -69,10 +76,16 @@ def test_repeated_packs_are_not_counted(runs):
     assert alone["packs"] % 6
     for joined in (two, three):
         assert joined["coverage"] == alone["coverage"]
-        for key, value in ours(alone["eval"]).items():
-            counted = "_acc" in key or key.endswith(("_frac", "_total"))
-            if not key.endswith("_count"):
-                assert joined["eval"][key] == (value if counted else pytest.approx(value, rel=1e-9)), key
+        assert_joined(ours(joined["eval"]), ours(alone["eval"]))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_repeats_of_a_stream_are_not_counted(runs, size):
+    total = sum(tiny.count_targets(sample) for sample in tiny.text_samples(attach_on_ranks.HELD))
+    for ranks in (1, 2, 3):
+        joined = ours(runs[ranks, f"stream {size}"]["eval"])
+        assert joined["eval_tokens_total"] == total
+        assert_joined(joined, ours(runs[1, "stream 1"]["eval"]))
 
 
 def test_token_count_is_per_micro_batch_over_all_ranks(results):

@@ -5,16 +5,10 @@ import tiny_models as tiny
 import torch
 from peft import LoraConfig, PromptTuningConfig
 from trainer_oracle import assert_metrics, check_log, ours, prefixed
-from trl_runs import GENERATION_TEMPLATE, PER_TOKEN, TrlSpy, encoded, rows, sft_trainer
+from trl_runs import GENERATION_TEMPLATE, PER_TOKEN, TrlSpy, encoded, own_loss, rows, sft_trainer
 
 import typetally as tt
 from typetally.meter import TokenTypeMeter
-
-
-def own_loss(outputs, labels, num_items_in_batch=None):
-    logits = outputs.logits[:, :-1].flatten(0, 1)
-    return torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten())
-
 
 LORA = {"r": 4, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
 

@@ -162,3 +162,11 @@ def test_what_cannot_be_shown_exits_with_2(arguments):
     done = typetally(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+def test_the_demo_says_what_it_needs():
+    absent = "import sys; sys.modules['transformers'] = None; sys.argv[1:] = ['demo']"
+    code = f"{absent}; import typetally.cli.main as command; command.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "expected the module transformers: pip install 'typetally[demo]'" in " ".join(done.stderr.split())

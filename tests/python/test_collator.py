@@ -386,13 +386,13 @@ def test_types_are_of_the_kind_of_the_labels(typer):
     assert one_row["token_types"].shape == one_row["labels"].shape
 
 
-class BrokenTyper:
+class BrokenTyper(TokenTyper):
     def type_labels_with_report(self, labels, cu_seqlens=None):
         raise RuntimeError("no types today")
 
 
 def test_typing_that_raises_is_logged_once_and_counted(caplog):
-    broken = collator(tiny.pad, BrokenTyper())
+    broken = collator(tiny.pad, BrokenTyper(tiny.tokenizer()))
     with caplog.at_level(logging.INFO, logger="typetally"):
         batches = [broken(tiny.text_samples(2)) for _ in range(3)]
     assert [(batch["token_types"] == -1).all().item() for batch in batches] == [True] * 3
@@ -463,3 +463,9 @@ def test_bad_calls_say_what_was_expected(typer, arguments, error):
     base, *route = arguments
     with pytest.raises(error, match=r"\[TokenTypeCollator\] expected"):
         TokenTypeCollator(base, typer, ALL, *route)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("typer", "auto"), ("config", {"include": ["*"]})])
+def test_what_types_and_filters_is_checked_where_it_comes_in(typer, name, wrong):
+    with pytest.raises(TypeError, match=rf"\[token types\] expected {name} as a Token.*, got {type(wrong).__name__}"):
+        TokenTypeCollator(tiny.pad, **({"typer": typer, "config": ALL} | {name: wrong}))

@@ -55,7 +55,8 @@ def test_documents_are_isolated_in_the_training_step(tmp_path, leak):
     for weights in model.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.15)  # large enough for documents to move each other
-    model.config.text_config.use_cache = leak
+    if leak:
+        model.config.text_config.use_cache = True
     *_, corpus = draw_corpus(Encoder(processor, model), 20, seed=3)
     packs, _ = pack_samples([example.sample for example in corpus.train], seed=0)
     before = copy.deepcopy(model)

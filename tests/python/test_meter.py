@@ -80,6 +80,21 @@ def test_compute_is_empty_without_targets_but_batches_count():
     assert meter.compute() == {"typetally_errors": 1.0}
 
 
+def test_a_config_that_is_none_is_refused():
+    with pytest.raises(TypeError, match=r"\[TokenTypeMeter\] expected config as a TokenTypeMetricsConfig, got dict"):
+        TokenTypeMeter({"extended": True})
+
+
+@pytest.mark.parametrize("name", ["logits", "labels", "token_types"])
+def test_a_tensor_without_memory_is_refused(name):
+    inputs = {"logits": torch.zeros(1, 3, 5), "labels": torch.ones(1, 3, dtype=torch.long)}
+    inputs["token_types"] = torch.ones(1, 3, dtype=torch.int8)
+    meter = TokenTypeMeter()
+    with pytest.raises(ValueError, match=rf"\[update\] expected {name} on a device with memory, got a tensor on meta"):
+        meter.update(**(inputs | {name: inputs[name].to("meta")}))
+    assert meter.compute() == {}
+
+
 def test_state_is_exact():
     logits, labels, types = batch(np.random.default_rng(3), 2, 11, 23)
     meter, other = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)

@@ -18,6 +18,7 @@ from typetally.demo.tokenizer import SPECIAL_TOKENS, build_tokenizer
 IGNORE = -1
 TOKENIZER = build_tokenizer(merges=4000)
 VOCABULARY = tt.Vocabulary.from_tokenizer(TOKENIZER)
+ID_OF = {VOCABULARY.token_bytes(id)[0]: id for id in range(256)}
 END = TOKENIZER.convert_tokens_to_ids("<|im_end|>")
 SUFFIXES = [None, "", "\n", "<|im_end|>", ["<|im_end|>", "\n"], ["", " x"]]
 
@@ -56,6 +57,15 @@ def test_types_are_those_of_the_tokenizers_own_offsets(payload: Any, suffix: Any
         labels.insert(hole, -100)
         wanted.insert(hole, IGNORE)
     assert typed(payload, labels, suffix) == (wanted if trailing <= 8 else None)
+
+
+@given(answers)
+@settings(max_examples=100, deadline=None)
+def test_the_same_bytes_from_other_ids_align(payload: Any) -> None:
+    """An id for each byte: the types of its character."""
+    parts = [(unicodedata.normalize("NFC", part), kind) for part, kind in pieces(payload)]
+    ids = [ID_OF[byte] for part, _ in parts for byte in part.encode()]
+    assert typed(payload, ids, None) == [kind for part, kind in parts for _ in part.encode()]
 
 
 @given(answers, st.sampled_from(SUFFIXES), st.data())

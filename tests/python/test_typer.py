@@ -52,6 +52,17 @@ def test_routes_agree_on_any_answer_cut_anywhere(payload: Any, data: st.DataObje
     assert TYPER.type_labels(labels).tolist() == typed.types.tolist()
 
 
+@given(st.lists(objects.map(encode), min_size=2, max_size=3), st.data())
+@settings(max_examples=50, deadline=None)
+def test_each_turn_is_typed_alone_wherever_the_one_before_it_was_cut(
+    turns: list[list[int]], data: st.DataObject
+) -> None:
+    turns = [ids[: data.draw(st.integers(1, len(ids)))] for ids in turns]
+    labels = [label for turn in turns for label in (-100, *turn)]
+    alone = [kind for turn in turns for kind in (IGNORE, *TYPER.type_labels(turn).tolist())]
+    assert TYPER.type_labels(labels).tolist() == alone
+
+
 def test_what_each_type_reads() -> None:
     labels = encode(ANSWER)
     types = TYPER.type_labels(labels).tolist()

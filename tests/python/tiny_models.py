@@ -72,6 +72,18 @@ def text_model(dtype=torch.float32):
     return _spread(Qwen3ForCausalLM(config)).to(dtype)
 
 
+def without_logits(model, make):
+    """Has `model` return `make(loss, logits, labels)` where it has labels."""
+    forward = model.forward
+
+    def replaced(**inputs):
+        outputs = forward(**inputs)
+        return make(outputs.loss, outputs.logits, inputs["labels"]) if "labels" in inputs else outputs
+
+    model.forward = replaced
+    return model
+
+
 def _spread(model):
     torch.manual_seed(1)
     for parameter in model.parameters():

@@ -21,6 +21,14 @@ from typetally.demo.shapes import draw_scene
 PER_TOKEN = Version(trl.__version__) >= Version("1.15")
 """Whether forwards return per-token results; before, they return logits, or neither under `chunked_nll`."""
 
+READS = ("per-token results", "logits") if PER_TOKEN else ("logits", "hidden states")
+"""What attach reads under a default or own loss, or under `nll` and `chunked_nll`."""
+
+if PER_TOKEN:
+    from trl.trainer.utils import add_fused_lm_head
+else:
+    add_fused_lm_head = None
+
 TEXT_QUESTION = "Name the shapes."
 GENERATION_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% if m['role'] == 'assistant' %}{% generation %}"
@@ -137,3 +145,27 @@ def sft_trainer(folder, kind, held=None, dtype=torch.float64, model=None, templa
         processing_class=processor,
         **more,
     )
+
+
+def tokenized_trainer(folder, model, samples, collate, reads, options):
+    """An SFTTrainer over samples that are ids and labels already, which its collator looks up."""
+    if PER_TOKEN:
+        own = {"compute_loss_func": own_loss} if reads == "logits" else {}
+        loss = {}
+    else:
+        own, loss = {}, {"loss_type": "nll" if reads == "logits" else "chunked_nll"}
+    rows = datasets.Dataset.from_dict({"sample": range(len(samples))})
+    skip = {"dataset_kwargs": {"skip_prepare_dataset": True}, "remove_unused_columns": False, "eval_strategy": "no"}
+    return SFTTrainer(
+        model=model,
+        args=config(folder, **(skip | {"max_length": None} | loss | options)),
+        train_dataset=rows,
+        data_collator=lambda batch: collate([samples[row["sample"]] for row in batch]),
+        processing_class=copy.deepcopy(tiny.processor()),
+        **own,
+    )
+
+
+def own_loss(outputs, labels, num_items_in_batch=None):
+    logits = outputs.logits[:, :-1].flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten())

@@ -88,6 +88,9 @@ class Marker {
   /// The name that it was created with: "auto", or a grammar's.
   std::string_view name() const;
 
+  /// What the core's own readers of the same tables take.
+  const marking::Tables& tables() const { return *tables_; }
+
  private:
   explicit Marker(std::shared_ptr<const marking::Tables> tables) : tables_(std::move(tables)) {}
   std::shared_ptr<const marking::Tables> tables_;

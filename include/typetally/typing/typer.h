@@ -24,7 +24,9 @@ struct TypingReport {
   std::vector<Error> skipped;       ///< one per document that was left IGNORE; offset is the label's position
 };
 
-/// Types the supervised tokens of labels. Immutable: threads share one.
+class TokenTable;
+
+/// Types the supervised tokens of labels. Threads and forked processes share one; copies share what it learned.
 class TokenTyper {
  public:
   TokenTyper(std::shared_ptr<const Vocabulary> vocabulary, Marker marker);
@@ -46,6 +48,7 @@ class TokenTyper {
  private:
   std::shared_ptr<const Vocabulary> vocabulary_;
   Marker marker_;
+  std::shared_ptr<const TokenTable> table_;  // absent where the grammar is not JSON
 };
 
 }  // namespace typetally

@@ -127,7 +127,7 @@ class Auditor:
         return samples
 
     def report(self) -> Report:
-        return _report(self.counts, self._options)
+        return report_of(self.counts, self._options)
 
     def _add(self, batch: _Encoded | None) -> None:
         if batch is None or not batch.samples:
@@ -198,7 +198,8 @@ class Auditor:
         return len(ids)
 
 
-def _report(counts: Counts, options: Options) -> Report:
+def report_of(counts: Counts, options: Options) -> Report:
+    """What counts, merged or not, say."""
     labels = list(_label_reports(counts, options.config))
     scales, wrong = counts.coordinates.report()
     names = set(counts.labels)

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from typetally.trainer.handle import Handle
     from typetally.typer import TokenTyper
 
-_NEEDED = ("compute_loss", "evaluation_loop", "log", "model", "args", "accelerator", "data_collator")
-
 
 def attach(
     trainer: Any,
@@ -34,8 +32,10 @@ def attach(
     """
     from typetally.config import TokenTypeMetricsConfig
     from typetally.trainer.handle import ATTRIBUTE, Handle
+    from typetally.trainer.refusals import refuse_trainer
 
-    _check(trainer)
+    refuse_trainer(trainer)
+    refuse_sequence_parallel(trainer)
     if check_isolation not in (None, "first-batch"):
         raise ValueError(f"[attach] expected check_isolation as 'first-batch' or None, got {check_isolation!r}")
     if ATTRIBUTE in vars(trainer):
@@ -62,19 +62,3 @@ def typer_of(trainer: Any) -> TokenTyper:
             "[attach] expected a typer or a trainer with a processing_class (tokenizer or processor), got neither"
         )
     return TokenTyper(Vocabulary.from_tokenizer(processor))
-
-
-def _check(trainer: Any) -> None:
-    missing = [name for name in _NEEDED if not hasattr(trainer, name)]
-    if missing:
-        raise ValueError(
-            f"[attach] expected a Hugging Face Trainer or a subclass, got {type(trainer).__name__} without "
-            f"{', '.join(missing)}; for loops of your own use TokenTypeMeter"
-        )
-    if trainer.args.n_gpu > 1:
-        raise ValueError(
-            "[attach] expected one device per process, got nn.DataParallel over "
-            f"{trainer.args.n_gpu} devices, whose replicas run hooks in threads of their own; start one process per "
-            "device with torchrun, or make one device visible"
-        )
-    refuse_sequence_parallel(trainer)

@@ -100,12 +100,13 @@ class Recorder:
 
     def _record(self, window: Window, batch: MicroBatch, forward: Forward) -> bool:
         kwargs = forward.inputs
-        if not _has_labels(batch, kwargs):
+        if _first(*_labels(batch, kwargs)) is None:
             return False
         # First of all, since a sharded output embedding is gathered here: every rank has to come by.
         read = read_forward(forward)
         batch.restore_labels(kwargs.get("logits_to_keep"))
-        items = real_items(self._trainer.accelerator) if self._evaluations else None
+        here = len(batch.notes.items) if batch.notes else len(_first(*_labels(batch, kwargs)))
+        items = real_items(self._trainer.accelerator, here) if self._evaluations else None
         if items == 0:
             return True
         notes = batch.notes or _notes_of(batch.inputs)
@@ -164,9 +165,9 @@ def _notes_of(inputs: Mapping[str, Any]) -> BatchNotes:
     return notes
 
 
-def _has_labels(batch: MicroBatch, kwargs: dict[str, Any]) -> bool:
-    given = (kwargs.get("labels"), kwargs.get("shift_labels"), batch.labels, batch.shift_labels)
-    return any(labels is not None for labels in given)
+def _labels(batch: MicroBatch, kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Wherever they may be, None where they are not."""
+    return kwargs.get("labels"), kwargs.get("shift_labels"), batch.labels, batch.shift_labels
 
 
 def _first(*given: Any) -> Any:

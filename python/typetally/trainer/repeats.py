@@ -10,15 +10,18 @@ from typetally.notes import BatchNotes
 from typetally.placement import IGNORE_INDEX
 
 
-def real_items(accelerator: Any) -> int | None:
-    """How many leading items of this rank's current batch are the data set's own; None: all of them.
+def real_items(accelerator: Any, here: int) -> int | None:
+    """How many leading items of this rank's current batch, which has `here`, are the data set's own; None: all of them.
 
-    The last round of batches, over all ranks in order, holds `remainder` real items (0: all are), then repeats.
+    The last round of batches, over all ranks in order, holds `remainder` real items (0: all are), then repeats. It is
+    not known for streams without a length that each rank reads itself (`dispatch_batches=False`): their repeats count.
     """
     state = accelerator.gradient_state
     if not state.in_dataloader or not state.end_of_dataloader or state.remainder <= 0:
         return None
-    per_rank = state.active_dataloader.total_batch_size // accelerator.num_processes
+    # A loader that hands out a stream's batches has no such size: it makes all ranks' last batches equally large.
+    total = getattr(state.active_dataloader, "total_batch_size", here * accelerator.num_processes)
+    per_rank = total // accelerator.num_processes
     return int(min(per_rank, max(0, state.remainder - accelerator.process_index * per_rank)))
 
 

@@ -7,21 +7,25 @@
 namespace typetally::marking {
 namespace {
 
-// Whether ` name=`, `>` or `/` follows, or the text's end.
-bool goes_on_as_tag(std::string_view text, std::size_t at) {
+// Whether ` name=`, `>` or `/` follows, or the text's end, which is where `looked_to` then lies.
+bool goes_on_as_tag(std::string_view text, std::size_t at, std::size_t& looked_to) {
   const std::size_t name = skip_space(text, at);
+  looked_to = name;
   if (name == text.size() || text[name] == '>' || text[name] == '/') return true;
   if (name == at) return false;
   const std::size_t equals = skip_space(text, skip_name(text, name));
+  looked_to = equals;
   return equals > name && (equals == text.size() || text[equals] == '=' || text[equals] == '>');
 }
 
 }  // namespace
 
-std::size_t element_name_end(const Compiled& table, std::string_view text, std::size_t at) {
+ElementName match_element(const Compiled& table, std::string_view text, std::size_t at) {
   const std::size_t end = skip_name(text, at + 1);
   const Tag tag{.end = end, .name = text.substr(at + 1, end - at - 1), .attributes = end};
-  return table.role(tag) != TagRole::kUnknown && goes_on_as_tag(text, end) ? end : 0;
+  std::size_t looked_to = end;
+  if (table.role(tag) == TagRole::kUnknown || !goes_on_as_tag(text, end, looked_to)) return {};
+  return {.end = end, .is_cut = looked_to == text.size()};
 }
 
 void AttributeReader::read() {

@@ -8,9 +8,15 @@
 
 namespace typetally::marking {
 
-/// The end of the name of an element that the table delimits with and that begins at `at`, whole or cut or without its
-/// `>`; 0 where none does.
-std::size_t element_name_end(const Compiled& table, std::string_view text, std::size_t at);
+/// The name of an element that the table delimits with.
+struct ElementName {
+  std::size_t end = 0;  ///< 0: no element
+  bool is_cut = false;  ///< the text ends before it is clear
+  explicit operator bool() const { return end != 0; }
+};
+
+/// The element that begins at `at`, whole or cut or without its `>`.
+ElementName match_element(const Compiled& table, std::string_view text, std::size_t at);
 
 /// Types the attributes of an element, from behind its name to behind its `>`, or to where it should have been: before
 /// a `<` or a word that is no attribute.

@@ -21,7 +21,6 @@ void put_box(Scan& scan, const Box& box) {
     const std::size_t number = number_end(scan.text().substr(0, box.end), at);
     scan.put(number > at ? number : at + 1, number > at ? TokenType::kCoord : TokenType::kFormat);
   }
-  if (box.is_cut) scan.undecided(scan.size());
 }
 
 }  // namespace
@@ -67,6 +66,7 @@ void read_boxes(Scan& scan, const std::vector<int>& counts) {
   for (std::size_t at = scan.at(); at < scan.size();) {
     if (opens(text[at])) {
       const Boxes boxes = match_boxes(text, at, counts);
+      if (boxes.box.is_cut) scan.undecided(scan.at());
       if (!boxes.box) return;
       scan.put(boxes.first + 1, TokenType::kFormat);
       put_box(scan, boxes.box);

@@ -13,15 +13,17 @@ bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
 bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
 
-// How many plain numbers with commas between them begin at `at`, up to two; one that the text's end cuts counts as two.
-int count_numbers(std::string_view text, std::size_t at) {
+// Whether two plain numbers with a comma between them begin at `at`, or the text's end cuts them.
+bool has_two_numbers(std::string_view text, std::size_t at, bool& is_cut) {
   const std::size_t first = number_end(text, at);
-  if (first == at) return 0;
+  if (first == at) return false;
   const std::size_t comma = skip_space(text, first);
-  if (comma == text.size()) return 2;
-  if (text[comma] != ',') return 1;
+  is_cut = comma == text.size();
+  if (is_cut || text[comma] != ',') return is_cut;
   const std::size_t second = skip_space(text, comma + 1);
-  return second == text.size() || number_end(text, second) > second ? 2 : 1;
+  const std::size_t end = number_end(text, second);
+  is_cut = end == text.size();
+  return is_cut || end > second;
 }
 
 }  // namespace
@@ -54,11 +56,13 @@ bool CallReader::skip_line_end() {
   return true;
 }
 
-bool CallReader::begins_argument(std::size_t at) const {
+bool CallReader::begins_argument(std::size_t at) {
   constexpr std::string_view kOpenings = "'\")]},-[({";
   if (kOpenings.find(text_[at]) != std::string_view::npos || is_digit(text_[at])) return true;
   const std::size_t name = skip_name(text_, at);
-  return name > at && peek(text_, skip_space(text_, name)) == '=';
+  const std::size_t equals = skip_space(text_, name);
+  if (equals == text_.size()) scan_.undecided(scan_.at());
+  return name > at && peek(text_, equals) == '=';
 }
 
 // `name=value`; false where no name stands here.
@@ -74,15 +78,17 @@ bool CallReader::argument() {
 }
 
 // Two numbers without names are a place; one is an amount. Strings without names are what a saying verb says.
-TokenType CallReader::positional_type() const {
+TokenType CallReader::positional_type() {
   const std::size_t at = skip_space(text_, scan_.at());
   if (is_quote(peek(text_, at))) return command_.is_said ? TokenType::kDesc : TokenType::kFormat;
   const bool is_place = peek(text_, at) == '[' || peek(text_, at) == '(' || peek(text_, at) == '<';
   if (is_place) {
-    const bool is_box = bool{match_boxes(text_, at, table_.grammar.counts).box};
-    return is_box || text_[at] == '<' ? TokenType::kCoord : TokenType::kFormat;
+    return text_[at] == '<' || begins_box(at) ? TokenType::kCoord : TokenType::kFormat;
   }
-  return count_numbers(text_, at) >= 2 ? TokenType::kCoord : TokenType::kFormat;
+  bool is_cut = at == text_.size();
+  const bool is_point = has_two_numbers(text_, at, is_cut);
+  if (is_cut) scan_.undecided(scan_.at());
+  return is_point ? TokenType::kCoord : TokenType::kFormat;
 }
 
 void CallReader::value(TokenType type) {
@@ -92,12 +98,19 @@ void CallReader::value(TokenType type) {
 }
 
 // A box in a string is one whatever the argument's name.
-TokenType CallReader::type_of_quoted(TokenType type) const {
+TokenType CallReader::type_of_quoted(TokenType type) {
   const std::size_t inside = skip_space(text_, scan_.at() + 1);
+  if (inside >= text_.size()) scan_.undecided(scan_.at());
   if (type != TokenType::kFormat || inside >= text_.size()) return type;
-  if (text_[inside] == '<' && table_.role(match_tag(text_, inside)) == TagRole::kNumbers) return TokenType::kCoord;
+  if (text_[inside] == '<' && table_.role(scan_.tag_at(inside)) == TagRole::kNumbers) return TokenType::kCoord;
   const bool is_bracket = text_[inside] == '(' || text_[inside] == '[';
-  return is_bracket && match_boxes(text_, inside, table_.grammar.counts).box ? TokenType::kCoord : type;
+  return is_bracket && begins_box(inside) ? TokenType::kCoord : type;
+}
+
+bool CallReader::begins_box(std::size_t at) {
+  const Box box = match_boxes(text_, at, table_.grammar.counts).box;
+  if (box.is_cut) scan_.undecided(scan_.at());
+  return bool{box};
 }
 
 void CallReader::said(char quote) {
@@ -135,8 +148,9 @@ std::size_t CallReader::closing_quote(std::size_t begin, char quote) {
 }
 
 // Whether an argument or an element follows the comma.
-bool CallReader::ends_value(std::size_t comma) const {
+bool CallReader::ends_value(std::size_t comma) {
   const std::size_t at = skip_space(text_, comma + 1);
+  if (at == text_.size()) scan_.undecided(scan_.at());
   return at == text_.size() || text_[at] == ')' || text_[at] == ']' || begins_argument(at);
 }
 
@@ -183,7 +197,7 @@ void CallReader::other(TokenType type) {
 bool CallReader::put_space_or_tag() {
   const std::size_t at = scan_.at();
   if (is_space(text_[at])) return skip_line_end();
-  const Tag tag = match_tag(text_, at);
+  const Tag tag = scan_.tag_at(at);
   if (tag && match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone) scan_.put(tag.end, TokenType::kFormat);
   return true;
 }

@@ -28,11 +28,12 @@ class CallReader {
   bool put_space_or_tag();
   bool argument_follows(std::size_t comma);
   bool skip_line_end();
-  bool ends_value(std::size_t comma) const;
-  TokenType positional_type() const;
-  TokenType type_of_quoted(TokenType type) const;
+  bool ends_value(std::size_t comma);
+  TokenType positional_type();
+  bool begins_box(std::size_t at);
+  TokenType type_of_quoted(TokenType type);
   std::size_t closing_quote(std::size_t begin, char quote);
-  bool begins_argument(std::size_t at) const;
+  bool begins_argument(std::size_t at);
 
   const Compiled& table_;
   Scan& scan_;

@@ -63,13 +63,14 @@ void look_at_operand(const Compiled& table, std::string_view text, Command& comm
   if (!is_verb && !is_shout) return;
   const std::size_t at = skip_blanks(text, command.end);
   const char c = peek(text, at);
-  const bool is_tag = c == '<' && table.role(match_tag(text, at)) == TagRole::kNumbers;
+  const Tag tag = match_tag(text, at);
+  const bool is_tag = tag && table.role(tag) == TagRole::kNumbers;
   const bool has_operand = is_tag || c == '[' ||
                            (is_verb && c == '(' && is_digit(peek(text, skip_space(text, at + 1)))) ||
                            (command.is_said && (c == '"' || c == '\''));
   const bool is_alone = is_shout && is_verb && ends_line(text, command.end);
   if (!has_operand && !is_alone) {
-    command.is_cut = at == text.size() || (c == '<' && is_cut_tag(text, at));
+    command.is_cut = at == text.size() || tag.is_cut;
     return;
   }
   command.kind = Command::Kind::kVerb;
@@ -84,12 +85,19 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) {
   return at;
 }
 
-std::size_t label_end(const Compiled& table, std::string_view text, std::size_t at) {
-  const std::size_t end = skip_name(text, at);
-  if (end == at || !names(table.grammar.labels, text.substr(at, end - at))) return 0;
-  const std::size_t colon = skip_blanks(text, skip_digits(text, skip_blanks(text, end)));
-  if (peek(text, colon) == ':') return colon + 1;
-  return text.substr(colon).starts_with(kFullWidthColon) ? colon + kFullWidthColon.size() : 0;
+Label match_label(const Compiled& table, std::string_view text, std::size_t at) {
+  Label found;
+  for (const std::string& label : table.grammar.labels) {
+    const std::string_view rest = text.substr(std::min(at, text.size()), label.size());
+    if (!equal_in_any_case(rest, std::string_view(label).substr(0, rest.size()))) continue;
+    const std::size_t colon = skip_blanks(text, skip_digits(text, skip_blanks(text, at + rest.size())));
+    const std::string_view sign = text.substr(colon, kFullWidthColon.size());
+    found.is_cut = found.is_cut || rest.size() < label.size() || kFullWidthColon.starts_with(sign);
+    if (rest.size() < label.size()) continue;
+    if (sign.starts_with(':')) return {.end = colon + 1};
+    if (sign == kFullWidthColon) return {.end = colon + kFullWidthColon.size()};
+  }
+  return found;
 }
 
 Command match_command(const Compiled& table, std::string_view text, std::size_t at) {
@@ -100,9 +108,8 @@ Command match_command(const Compiled& table, std::string_view text, std::size_t 
   command.name = whole.substr(whole.rfind('.') + 1);
   command.is_known = command.name.size() < whole.size() || names(table.grammar.verbs, command.name);
   command.is_said = names(table.grammar.said, command.name);
-  if (command.end == text.size()) {
-    command.is_cut = true;
-  } else if (text[command.end] == '(') {
+  command.is_cut = command.end == text.size();
+  if (peek(text, command.end) == '(') {
     look_into_brackets(table, text, command);
   } else {
     look_at_operand(table, text, command);

@@ -9,8 +9,13 @@ namespace typetally::marking {
 
 std::size_t skip_blanks(std::string_view text, std::size_t at);  ///< spaces and tabs
 
-/// `Thought:` at `at`, also with a number before the colon or a full-width colon: its end, or 0.
-std::size_t label_end(const Compiled& table, std::string_view text, std::size_t at);
+struct Label {
+  std::size_t end = 0;  ///< 0: none
+  bool is_cut = false;  ///< none yet, but more text may make one
+};
+
+/// `Thought:` at `at`, also with a number before the colon or a full-width colon.
+Label match_label(const Compiled& table, std::string_view text, std::size_t at);
 
 /// What begins a line of actions.
 struct Command {

@@ -19,6 +19,7 @@ namespace typetally::marking {
 class Names {
  public:
   void add(std::string_view name, TokenType type) { entries_.emplace_back(name, type); }
+  const auto& entries() const { return entries_; }
   TokenType exact(std::string_view name) const;     ///< FORMAT where unknown
   TokenType numbered(std::string_view name) const;  ///< a final `#` of an entry stands for any digits
 

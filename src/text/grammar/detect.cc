@@ -35,21 +35,31 @@ class Witness {
   }
 
  private:
-  Evidence look_at_angle(std::size_t at, const Tag& tag) const {
+  Evidence look_at_angle(std::size_t at, const Tag& tag) {
     if (!table_.tags) return Evidence::kNone;
     const bool is_atom = match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kWhole;
-    const bool is_known = (tag && table_.knows(tag)) || element_name_end(table_, text_, at) != 0;
+    const ElementName element = match_element(table_, text_, at);
+    undecided_ = undecided_ || element.is_cut;
+    const bool is_known = ((tag && table_.knows(tag)) || element) && may_hold(tag);
     return is_atom || is_known ? Evidence::kStrong : Evidence::kNone;
+  }
+
+  // Numbers are not in another table's tokens: `<poly><loc_1>` is none of ref_box.
+  bool may_hold(const Tag& tag) const {
+    const bool is_other = table_.role(tag) == TagRole::kNumbers &&
+                          match_atom(text_, tag.end, table_.atoms).kind != AtomMatch::Kind::kWhole;
+    const Tag next = is_other ? match_tag(text_, tag.end) : Tag{};
+    return !next || table_.knows(next);
   }
 
   Evidence look_at_line(std::size_t at) {
     const std::size_t begin = skip_blanks(text_, at);
-    const std::size_t label = label_end(table_, text_, begin);
-    const Command command = match_command(table_, text_, label == 0 ? begin : skip_blanks(text_, label));
-    undecided_ = undecided_ || command.is_cut;
+    const Label label = match_label(table_, text_, begin);
+    const Command command = match_command(table_, text_, label.end == 0 ? begin : skip_blanks(text_, label.end));
+    undecided_ = undecided_ || label.is_cut || command.is_cut;
     const bool is_command = command.kind != Command::Kind::kNone;
-    if (is_command && (command.is_known || label != 0)) return Evidence::kStrong;
-    return label == 0 ? Evidence::kNone : Evidence::kWeak;
+    if (is_command && (command.is_known || label.end != 0)) return Evidence::kStrong;
+    return label.end == 0 ? Evidence::kNone : Evidence::kWeak;
   }
 
   Evidence look_at_brackets(std::size_t at) {
@@ -97,13 +107,14 @@ const Compiled* detect(std::string_view text, const std::vector<std::shared_ptr<
   for (const auto& table : tables) witnesses.emplace_back(*table, text);
   const Compiled* best = nullptr;
   Evidence most = Evidence::kNone;
-  undecided = false;
+  bool is_cut = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const Tag tag = text[at] == '<' ? match_tag(text, at) : Tag{};
+    is_cut = is_cut || tag.is_cut;
     for (Witness& witness : witnesses) {
       const Evidence evidence = witness.look(at, tag);
       if (evidence == Evidence::kStrong) {
-        undecided = witness.undecided();
+        undecided = is_cut || std::ranges::any_of(witnesses, &Witness::undecided);
         return &witness.table();
       }
       if (evidence > most) {

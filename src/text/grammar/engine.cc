@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view kFence = "```";
 
-bool is_info(char c) { return is_name(c) || c == '-' || c == '+' || c == '.' || c == '#'; }
-
 }  // namespace
 
 void Engine::run() {
@@ -65,8 +63,11 @@ std::size_t Engine::visit_angle(std::size_t at) {
     scan_.put(atom.end, TokenType::kCoord);
     return atom.end;
   }
-  if (const std::size_t name = element_name_end(table_, text_, at); name != 0) return visit_element(at, name);
-  if (const Tag tag = match_tag(text_, at)) return visit_tag(at, tag);
+  if (const ElementName name = match_element(table_, text_, at)) {
+    if (name.is_cut) scan_.undecided(scan_.at());
+    return visit_element(at, name.end);
+  }
+  if (const Tag tag = scan_.tag_at(at)) return visit_tag(at, tag);
   if (atom.kind == AtomMatch::Kind::kBroken && is_broken_token(at, atom.end)) {
     if (atom.end == scan_.size()) scan_.undecided(scan_.at());
     end_stretch(at);
@@ -91,7 +92,6 @@ std::size_t Engine::visit_tag(std::size_t at, const Tag& tag) {
 // An element whose attributes say where something is describes it in its body.
 std::size_t Engine::visit_element(std::size_t at, std::size_t name_end) {
   const Tag tag{.end = name_end, .name = text_.substr(at + 1, name_end - at - 1), .attributes = name_end};
-  if (name_end == scan_.size()) scan_.undecided(scan_.at());
   end_stretch(at);
   scan_.put(name_end, TokenType::kFormat);
   AttributeReader attributes(table_, scan_);
@@ -122,7 +122,7 @@ std::size_t Engine::visit_fence(std::size_t at) {
   std::size_t end = at + kFence.size();
   while (peek(text_, end) == '`') ++end;
   if (!in_fence_) {
-    while (end < text_.size() && is_info(text_[end])) ++end;
+    while (end < text_.size() && is_fence_info(text_[end])) ++end;
   }
   if (end == text_.size()) scan_.undecided(at);
   in_fence_ = !in_fence_;
@@ -151,14 +151,12 @@ std::size_t Engine::visit_brackets(std::size_t at) {
 // Labels and commands, which stand at the start of a line (kCalls).
 std::size_t Engine::visit_line(std::size_t at) {
   const std::size_t begin = skip_blanks(text_, at);
-  const std::size_t label = label_end(table_, text_, begin);
-  if (label == 0) {
-    if (skip_name(text_, begin) == scan_.size()) scan_.undecided(scan_.at());
-    return visit_command(begin);
-  }
+  const Label label = match_label(table_, text_, begin);
+  if (label.is_cut) scan_.undecided(scan_.at());
+  if (label.end == 0) return visit_command(begin);
   end_stretch(begin);
-  scan_.put(label, TokenType::kFormat);
-  return visit_command(skip_blanks(text_, label));
+  scan_.put(label.end, TokenType::kFormat);
+  return visit_command(skip_blanks(text_, label.end));
 }
 
 // Calls may follow each other on a line.

@@ -10,19 +10,24 @@ constexpr std::array<std::string_view, 8> kLiterals = {"true",  "false", "null",
 
 bool is_literal(std::string_view word) { return std::ranges::find(kLiterals, word) != kLiterals.end(); }
 
-// Whether an element of a list may begin at `at`, which is not a bracket.
-bool element_begins(std::string_view text, std::size_t at, const std::vector<Atom>& atoms) {
+// Whether an element of a list may begin at `at`, which is not a bracket. `undecided` where the text's end cuts it.
+bool element_begins(std::string_view text, std::size_t at, const std::vector<Atom>& atoms, bool& undecided) {
   const char c = text[at];
   if (c == ']' || c == '"' || c == '\'') return true;
-  if (c == '<') return match_atom(text, at, atoms).kind != AtomMatch::Kind::kNone || is_cut_tag(text, at);
+  if (c == '<') {
+    undecided = match_tag(text, at).is_cut;
+    return undecided || match_atom(text, at, atoms).kind != AtomMatch::Kind::kNone;
+  }
   std::size_t end = number_end(text, at);
   if (end == at) end = python_number_end(text, at);
   if (end == at) {
     end = skip_name(text, at);
+    undecided = end == text.size();
     if (!is_literal(text.substr(at, end - at))) return false;
   }
   end = skip_space(text, end);
-  return end == text.size() || text[end] == ',' || text[end] == ']';
+  undecided = end == text.size();
+  return undecided || text[end] == ',' || text[end] == ']';
 }
 
 }  // namespace
@@ -37,8 +42,9 @@ JsonStart json_start(std::string_view text, std::size_t at, const std::vector<At
     const bool begins = text[key] == '"' || text[key] == '\'' || text[key] == '}';
     return {.begins = begins, .has_keys = true, .resume = p + 1};
   }
-  const bool begins = element_begins(text, p, atoms);
-  return {.begins = begins, .has_keys = text[p] == '"' || text[p] == '\'', .resume = p};
+  bool undecided = false;
+  const bool begins = element_begins(text, p, atoms, undecided);
+  return {.begins = begins, .undecided = undecided, .has_keys = text[p] == '"' || text[p] == '\'', .resume = p};
 }
 
 void JsonReader::read() {
@@ -76,7 +82,7 @@ bool JsonReader::step() {
       string();
       return true;
     case '<':
-      if (match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone && match_tag(text_, at)) return false;
+      if (match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone && scan_.tag_at(at)) return false;
       angle();
       return true;
     case '/':

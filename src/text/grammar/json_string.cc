@@ -43,6 +43,13 @@ Answer begins(std::string_view text, std::size_t at, std::string_view what) {
   return rest.size() == what.size() ? Answer::kYes : Answer::kCut;
 }
 
+Answer is_tag(const Tag& tag) { return tag ? Answer::kYes : tag.is_cut ? Answer::kCut : Answer::kNo; }
+
+Answer begins_comment(std::string_view text, std::size_t at) {
+  const Answer line = begins(text, at, "//");
+  return line == Answer::kNo ? begins(text, at, "/*") : line;
+}
+
 // Whether the text after a comma at `comma` goes on as a dict or a list does.
 Answer continues(std::string_view text, std::size_t comma, bool in_dict) {
   const std::size_t at = skip_space(text, comma + 1);
@@ -50,6 +57,7 @@ Answer continues(std::string_view text, std::size_t comma, bool in_dict) {
   const char c = text[at];
   if (text.substr(comma, at - comma).find('\n') != std::string_view::npos) return Answer::kYes;
   if (c == '}' || c == ']' || c == '{' || c == '[') return Answer::kYes;
+  if (c == '/') return begins_comment(text, at);
   if (c == '"' || c == '\'') return in_dict ? is_key(text, at) : Answer::kYes;
   if (in_dict) return is_letter(c) ? is_bare_key(text, at) : Answer::kNo;
   return is_yes(is_digit(c) || c == '-' || c == '<' || c == 't' || c == 'f' || c == 'n' || c == 'N');
@@ -71,11 +79,11 @@ Answer closes(std::string_view text, std::size_t after, bool in_dict) {
     case '\'':
       return in_dict ? is_key(text, at) : Answer::kNo;
     case '<':
-      return match_tag(text, at) ? Answer::kYes : is_cut_tag(text, at) ? Answer::kCut : Answer::kNo;
+      return is_tag(match_tag(text, at));
     case '`':
       return begins(text, at, "```");
     case '/':
-      return begins(text, at, "//") == Answer::kNo ? begins(text, at, "/*") : begins(text, at, "//");
+      return begins_comment(text, at);
     default:
       return Answer::kNo;
   }

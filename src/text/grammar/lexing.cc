@@ -12,10 +12,17 @@ bool is_bar(std::string_view text, std::size_t at) {
   return peek(text, at) == '|' || text.substr(std::min(at, text.size())).starts_with(kFullWidthBar);
 }
 
+Tag no_tag(bool is_cut) {
+  Tag tag;
+  tag.is_cut = is_cut;
+  return tag;
+}
+
 Tag match_barred(std::string_view text, std::size_t at) {
   const std::string_view rest = text.substr(at, kLongestBarredTag);
   const std::size_t close = rest.find_first_of("<>\n\r\t \"'", 1);
-  if (close == std::string_view::npos || rest[close] != '>') return {};
+  if (close == std::string_view::npos) return no_tag(rest.size() < kLongestBarredTag);
+  if (rest[close] != '>') return {};
   const std::string_view inner = rest.substr(0, close);
   if (!inner.ends_with('|') && !inner.ends_with(kFullWidthBar)) return {};
   if (inner.size() <= 3) return {};
@@ -27,22 +34,25 @@ std::size_t skip_tag_name(std::string_view text, std::size_t at) {
   return at;
 }
 
-// The end of ` name="value"`, or `at`. Values hold no `<`, so that one that is never closed costs no second look.
+// The end of ` name="value"`, or `at`; the text's size where that cuts one. Values hold no `<`, so that one that is
+// never closed costs no second look.
 std::size_t attribute_end(std::string_view text, std::size_t at) {
   const std::size_t name = skip_space(text, at);
   std::size_t p = skip_tag_name(text, name);
   if (name == at || p == name) return at;
   p = skip_space(text, p);
-  if (peek(text, p) != '=') return at;
+  if (p == text.size()) return p;
+  if (text[p] != '=') return at;
   p = skip_space(text, p + 1);
   const char quote = peek(text, p);
   if (quote != '"' && quote != '\'') {
     const std::size_t end = text.find_first_of(" \t\r\n<>\"'", p);
-    return end == std::string_view::npos || end == p ? at : end;
+    return end == p ? at : std::min(end, text.size());
   }
   const char stops[] = {quote, '<', '\0'};
   const std::size_t end = text.find_first_of(std::string_view(stops, 2), p + 1);
-  return end == std::string_view::npos || text[end] == '<' ? at : end + 1;
+  if (end == std::string_view::npos) return text.size();
+  return text[end] == '<' ? at : end + 1;
 }
 
 bool matches_word(std::string_view text, std::size_t at, std::string_view word, std::size_t& end) {
@@ -61,7 +71,10 @@ AtomMatch match_one(std::string_view text, std::size_t at, const Atom& atom) {
   if (count >= atom.least_digits && count <= atom.most_digits && text.substr(after).starts_with(atom.suffix)) {
     return {Kind::kWhole, after + atom.suffix.size()};
   }
-  if (count == 0) return {};
+  if (count == 0) {
+    const std::size_t end = atom.prefix.ends_with('_') ? match_tag(text, at).end : 0;
+    return end == 0 ? AtomMatch{} : AtomMatch{Kind::kBroken, end};
+  }
   std::size_t end = after;
   while (peek(text, end) == '|') ++end;
   if (peek(text, end) == '>') ++end;
@@ -129,15 +142,16 @@ AtomMatch match_atom(std::string_view text, std::size_t at, const std::vector<At
 Tag match_tag(std::string_view text, std::size_t at) {
   if (peek(text, at) != '<') return {};
   if (is_bar(text, at + 1)) return match_barred(text, at);
+  if (kFullWidthBar.starts_with(text.substr(at + 1))) return no_tag(true);
   const bool closing = peek(text, at + 1) == '/';
   const std::size_t name = at + (closing ? 2 : 1);
-  if (!is_letter(peek(text, name))) return {};
+  if (!is_letter(peek(text, name))) return no_tag(name == text.size());
   const std::size_t past_name = skip_tag_name(text, name);
   std::size_t p = past_name;
   for (std::size_t next = attribute_end(text, p); next != p; next = attribute_end(text, p)) p = next;
   p = skip_space(text, p);
   if (peek(text, p) == '/') ++p;
-  if (peek(text, p) != '>') return {};
+  if (peek(text, p) != '>') return no_tag(p >= text.size());
   return {.end = p + 1, .name = text.substr(name, past_name - name), .attributes = past_name, .closing = closing};
 }
 

@@ -14,6 +14,7 @@ constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_name(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
+constexpr bool is_fence_info(char c) { return is_name(c) || c == '-' || c == '+' || c == '.' || c == '#'; }
 constexpr bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -56,6 +57,7 @@ struct Tag {
   std::string_view name;       ///< without brackets and slash; of barred tags the whole tag
   std::size_t attributes = 0;  ///< where they begin: past the name
   bool closing = false;
+  bool is_cut = false;  ///< no tag yet, but more text may make one
   explicit operator bool() const { return end != 0; }
 };
 

@@ -15,7 +15,7 @@ bool begins_word(std::string_view text, std::size_t at) {
 bool closes(const Compiled& table, Scan& scan) {
   const std::string_view text = scan.text();
   for (std::size_t at = text.find('<', scan.at()); at != std::string_view::npos; at = text.find('<', at + 1)) {
-    if (const Tag tag = match_tag(text, at)) return table.closes_numbers(tag);
+    if (const Tag tag = scan.tag_at(at)) return table.closes_numbers(tag);
   }
   scan.undecided(scan.at());
   return false;
@@ -59,7 +59,7 @@ void read_numbers(const Compiled& table, Scan& scan) {
     const std::size_t at = scan.at();
     const ByteRange special = scan.special_at(at);
     const bool is_atom = match_atom(text, at, table.atoms).kind == AtomMatch::Kind::kWhole;
-    if (!is_atom && (special.end > special.begin || match_tag(text, at))) return;
+    if (!is_atom && (special.end > special.begin || scan.tag_at(at))) return;
     if (text[at] == '<' && is_cut_tag(text, at)) return;
     if (!is_closed && begins_word(text, at)) {
       const std::size_t end = word_end(text, at, text.size());

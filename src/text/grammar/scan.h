@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/grammar/lexing.h"
 #include "typetally/text/span.h"
 
 namespace typetally::marking {
@@ -56,6 +57,13 @@ class Scan {
 
   /// A decision looked as far as the text's end: more text may change the types from `from` on.
   void undecided(std::size_t from) { undecided_ = std::min(undecided_, from); }
+
+  /// The tag at `at`, or none; one that the text's end cuts leaves what is not typed yet undecided.
+  Tag tag_at(std::size_t at) {
+    const Tag tag = match_tag(text_, at);
+    if (tag.is_cut) undecided(at_);
+    return tag;
+  }
 
   std::int64_t unparsed() const { return unparsed_; }
   std::size_t settled() const { return undecided_; }
