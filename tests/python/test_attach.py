@@ -380,39 +380,3 @@ def test_a_run_that_ended_early_leaves_nothing_to_the_next(tmp_path):
     total = sum(tiny.count_targets(sample) for sample in tiny.text_samples(6))
     assert trainer.state.log_history[0]["tokens_total"] == total
     assert handle.coverage() == tt.trainer.Coverage(samples=6, typed=6)
-
-
-def test_the_best_model_is_chosen_by_a_metric_of_ours_which_dashboards_show(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    trainer = Trainer(
-        model=tiny.text_model(),
-        args=tiny.arguments(
-            tmp_path,
-            max_steps=6,
-            eval_strategy="steps",
-            eval_steps=2,
-            save_strategy="steps",
-            save_steps=2,
-            load_best_model_at_end=True,
-            metric_for_best_model="eval_coord_entropy",
-            greater_is_better=False,
-            report_to=["tensorboard"],
-        ),
-        train_dataset=tiny.text_samples(12),
-        eval_dataset=tiny.text_samples(3),
-        data_collator=tiny.pad,
-        processing_class=tiny.tokenizer(),
-    )
-    tt.attach(trainer)
-    trainer.train()
-    scores = {line["step"]: line["eval_coord_entropy"] for line in trainer.state.log_history if "eval_loss" in line}
-    best = min(scores, key=scores.get)
-    assert trainer.state.best_model_checkpoint.endswith(f"checkpoint-{best}")
-    assert trainer.evaluate()["eval_coord_entropy"] == pytest.approx(scores[best], abs=1e-6)
-    assert "eval_coord_entropy" in (tmp_path / f"checkpoint-{best}" / "trainer_state.json").read_text()
-    events = next(path.parent for path in tmp_path.rglob("events*"))
-    board = EventAccumulator(str(events)).Reload()
-    shown = {event.step: event.value for event in board.Scalars("eval/coord_entropy")}
-    assert shown[best] == pytest.approx(scores[best], abs=1e-6)
-    assert "train/coord_token_acc" in board.Tags()["scalars"]
