@@ -1,6 +1,6 @@
 """Accelerate: each rank tallies its own batches, and one exchange per log line adds them up.
 
-accelerate launch --num_processes 2 examples/accelerate_loop.py
+torchrun --nproc_per_node 2 examples/accelerate_loop.py   # without GPUs after ACCELERATE_USE_CPU=true
 """
 
 import json

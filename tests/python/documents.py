@@ -150,6 +150,7 @@ KNOWN: list[tuple[str, Callable[[list[str], Path], None]]] = [
     (r"build/fuzz/tests/fuzz/fuzz_\w+", check_fuzz),
     (r"git clone ", elsewhere),
     (r"swift sft ", elsewhere),  # tests/extra/swift
+    (r"(python|ACCELERATE_USE_CPU=true torchrun .*) examples/\w+\.py$", elsewhere),  # test_examples.py
     (r"cd \w+$", elsewhere),
     (r"pip install (typetally|dist/)", elsewhere),
     (r"(\.venv/bin/)?typetally demo\b", elsewhere),

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+from torchrun import launcher
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +16,17 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("examples")
 
 
-def run(folder, name, *launcher):
+def run(folder, name, command=(sys.executable,)):
     """What an example prints."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true"}
-    command = [sys.executable, *launcher, str(ROOT / "examples" / f"{name}.py")]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, str(ROOT / "examples" / f"{name}.py")],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
@@ -52,7 +56,7 @@ def test_accelerate_on_one_rank(folder, plain):
 
 def test_accelerate_on_two_ranks_counts_every_token_once(folder, plain):
     """Ranks average their gradients whatever their tokens, so only counts are those of one rank's training."""
-    lines = logged(run(folder, "accelerate_loop", *TORCHRUN))
+    lines = logged(run(folder, "accelerate_loop", launcher(2)))
     assert [line["step"] for line in lines] == [line["step"] for line in plain]
     for got, expected in zip(lines, plain, strict=True):
         for key in (key for key in expected if key.endswith("token_count")):
