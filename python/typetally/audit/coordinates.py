@@ -13,7 +13,7 @@ from typetally.typer import COORD
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 # Between two numbers of one box: `, `, quotes, or the brackets between two corners.
 _SAME_BOX = re.compile(rb"""["']?\s*(?:,\s*|\)\s*,?\s*\(\s*)?["']?""")
-_KEY = re.compile(rb"""["'](\w+)["']\s*:\s*[\[({\s"']*$""")
+_KEY = re.compile(rb"""["'](\w+)["']\s*:[\[({\s"']*$""")
 
 LOCATIONS = "0 to 1023"
 SCALES = {"0 to 1": 1.0, "0 to 100": 100.0, "0 to 1000": 1000.0, LOCATIONS: 1023.0}

@@ -14,7 +14,6 @@ _JSON = ("json", "coordjson")
 _ATOM = re.compile(r"<\|coord_\d{1,4}\|>")
 _OPENING = re.compile(r"[\[{]")
 _CUT_TAG = re.compile(rb"</?[|\w]*(?:\s+\w+=[^<>]*)?$")
-_PLACEHOLDER = re.compile(rb"<ref-object>|<bbox>(?!.*</bbox>)", re.DOTALL)
 _decoder = json.JSONDecoder()
 
 Spans = Sequence[tuple[int, int, int]]
@@ -23,7 +22,7 @@ Spans = Sequence[tuple[int, int, int]]
 def diagnose(text: bytes, grammar: str, spans: Spans, unparsed: int) -> str | None:
     """What is wrong with an answer, in words that others of its kind share, or None; text that nothing marks up is no
     error. `spans` are its typed bytes by `grammar`, `unparsed` how many of them the grammar could not place."""
-    if _PLACEHOLDER.search(text):
+    if b"<ref-object>" in text or (b"<bbox>" in text and b"</bbox>" not in text):
         return "a placeholder, <ref-object> or <bbox>, that ms-swift fills by its template"
     found = _json_problem(text, spans) if grammar in _JSON else _tag_problem(text, grammar, spans)
     if found is None and unparsed:
@@ -46,6 +45,8 @@ def _json_problem(text: bytes, spans: Spans) -> str | None:
             return _json_reason(strict, error)
         except RecursionError:
             return "JSON is nested too deeply"
+        except ValueError:
+            return "JSON with an integer of thousands of digits"
     return None
 
 
