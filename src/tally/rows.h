@@ -51,7 +51,7 @@ struct LabelPlace {
 /// `at` reads the logit of a column.
 template <class At>
 constexpr LabelPlace place_label(const RowRequest& request, std::size_t index, std::int64_t vocabulary,
-                       const RowStatsOptions& options, At at) {
+                                 const RowStatsOptions& options, At at) {
   const std::int64_t column = request.label - options.vocab_offset;
   LabelPlace label{.tied_before = std::clamp<std::int64_t>(column, 0, vocabulary)};
   if (column >= 0 && column < vocabulary) {

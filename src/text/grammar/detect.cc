@@ -1,6 +1,7 @@
 #include "text/grammar/detect.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "text/grammar/attribute_reader.h"
 #include "text/grammar/bracket_reader.h"
@@ -81,9 +82,12 @@ class Witness {
   // Of the grammars of JSON, one that names coordinate tokens stands for the answers that hold them.
   bool has_required_atom() {
     const auto& required = table_.grammar.atoms;
-    return required.empty() || std::ranges::any_of(required, [&](const std::string& pattern) {
-             return text_.find(pattern.substr(0, pattern.find('{'))) != std::string_view::npos;
-           });
+    if (!has_atom_) {
+      has_atom_ = required.empty() || std::ranges::any_of(required, [&](const std::string& pattern) {
+                    return text_.find(pattern.substr(0, pattern.find('{'))) != std::string_view::npos;
+                  });
+    }
+    return *has_atom_;
   }
 
   // Whether nothing but spaces and a fence stands before `at`.
@@ -97,6 +101,7 @@ class Witness {
   std::string_view text_;
   std::size_t resume_ = 0;
   bool undecided_ = false;
+  std::optional<bool> has_atom_;
 };
 
 }  // namespace

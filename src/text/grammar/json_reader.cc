@@ -35,7 +35,7 @@ bool element_begins(std::string_view text, std::size_t at, const std::vector<Ato
 JsonStart json_start(std::string_view text, std::size_t at, const std::vector<Atom>& atoms) {
   std::size_t p = at;
   while (p < text.size() && (text[p] == '[' || is_space(text[p]))) ++p;
-  if (p == text.size()) return {.begins = true, .undecided = true};
+  if (p == text.size()) return {.begins = true, .undecided = true, .resume = p};
   if (text[p] == '{') {
     const std::size_t key = skip_space(text, p + 1);
     if (key == text.size()) return {.begins = true, .undecided = true, .has_keys = true};

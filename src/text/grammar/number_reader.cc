@@ -10,15 +10,11 @@ bool begins_word(std::string_view text, std::size_t at) {
   return is_letter(text[at]) || text[at] == '_' || (is_beyond_ascii(text[at]) && says_something(text.substr(at, 4)));
 }
 
-// Whether the next tag from scan.at() on closes a box. Called once per box: the box, or what follows it, is typed up to
-// that tag.
+// Whether the next tag closes a box.
 bool closes(const Compiled& table, Scan& scan) {
-  const std::string_view text = scan.text();
-  for (std::size_t at = text.find('<', scan.at()); at != std::string_view::npos; at = text.find('<', at + 1)) {
-    if (const Tag tag = scan.tag_at(at)) return table.closes_numbers(tag);
-  }
-  scan.undecided(scan.at());
-  return false;
+  const Tag tag = scan.next_tag();
+  if (!tag) scan.undecided(scan.at());
+  return tag && table.closes_numbers(tag);
 }
 
 std::size_t word_end(std::string_view text, std::size_t at, std::size_t limit) {

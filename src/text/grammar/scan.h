@@ -65,6 +65,18 @@ class Scan {
     return tag;
   }
 
+  /// The next tag from at() on, or none. Kept until it is passed, so that asking often costs no more than asking once.
+  Tag next_tag() {
+    if (next_tag_ && next_tag_begin_ >= at_) return next_tag_;
+    next_tag_ = {};
+    for (tags_from_ = std::max(tags_from_, at_); !next_tag_ && tags_from_ < text_.size();) {
+      next_tag_begin_ = std::min(text_.find('<', tags_from_), text_.size());
+      if (next_tag_begin_ < text_.size()) next_tag_ = tag_at(next_tag_begin_);
+      tags_from_ = next_tag_begin_ + 1;
+    }
+    return next_tag_;
+  }
+
   std::int64_t unparsed() const { return unparsed_; }
   std::size_t settled() const { return undecided_; }
 
@@ -75,6 +87,9 @@ class Scan {
   std::size_t at_ = 0;
   std::size_t next_ = 0;
   std::size_t undecided_;
+  std::size_t tags_from_ = 0;  // where next_tag() has not looked yet
+  std::size_t next_tag_begin_ = 0;
+  Tag next_tag_;
   std::int64_t unparsed_ = 0;
 };
 
