@@ -247,4 +247,4 @@ def test_memory_does_not_grow_with_the_file(encoder, tmp_path):
             tracemalloc.stop()
 
     few = peak(1500)
-    assert peak(6000) < 1.1 * few
+    assert peak(6000) < few + 100_000  # keeping the number of every line alone would take more
