@@ -246,6 +246,15 @@ def test_a_mismatch_ignores_the_whole_batch_where_it_is_one_pack(typer, spoil):
     assert batch[NOTES_KEY].coverage().skipped == {"length_mismatch": 3}
 
 
+def test_a_token_that_a_samples_own_mask_hides_is_ignored_in_a_pack_that_keeps_it(typer):
+    sample = dict(tiny.text_samples(1)[0])
+    alone = collator(tiny.pack, typer)([sample])["token_types"][0].tolist()
+    sample["attention_mask"] = [1] * (len(alone) - 1) + [0]
+    types = collator(tiny.pack, typer)([sample])["token_types"][0].tolist()
+    assert alone[-1] != -1
+    assert types == [*alone[:-1], -1]
+
+
 @pytest.mark.parametrize("drops", [True, False])
 def test_tokens_that_a_samples_own_mask_hides_may_be_left_out(typer, drops):
     """Samples that come padded: tt.collate_packed leaves their padding out, other packers keep it."""
