@@ -28,10 +28,10 @@ def make_samples(kind: Callable[[np.ndarray[Any, Any]], Any]) -> list[dict[str, 
 
 
 def microseconds(call: Callable[[], object]) -> float:
-    """The best of seven rounds, per call."""
+    """The best of sixty short rounds, per call: on a busy machine some of them are undisturbed."""
     timer = timeit.Timer(call)
-    loops = max(1, timer.autorange()[0] // 4)
-    return min(timer.repeat(7, loops)) / loops * 1e6
+    loops = max(1, timer.autorange()[0] // 40)
+    return min(timer.repeat(60, loops)) / loops * 1e6
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
         ("Torch: collate_packed", lambda: tt.collate_packed(tensors, seq_idx=True)),
         ("Torch: torch.cat of three fields", lambda: [torch.cat([s[f] for s in tensors]) for f in TOKEN_FIELDS]),
     ]
-    print(f"{SAMPLES} samples, {TOKENS} tokens, best of 7")
+    print(f"{SAMPLES} samples, {TOKENS} tokens, best of 60 rounds")
     for name, call in rows:
         print(f"{name:52} {microseconds(call):9.1f} us")
 
