@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "tally/cuda_on_host.h"
 #include "tally/logits.h"
 #include "typetally/tally/cpu_targets.h"
 #include "typetally/tally/row_stats.h"
@@ -81,8 +82,9 @@ TEST(MergeShard, ALogitThatTheDtypeDoesNotHoldHasNoTies) {
     for (std::int64_t i = 0; i < 300; ++i) logits.set(0, i, static_cast<double>(i % 3) - 1.0);
     for (const double own : {0.0, -0.0, 1.0, -1.0, 1e-300, -1e-300, 0.3, -0.3, 1e300, -1e300}) {
       for (const std::int64_t label : {0, 1000}) {  // in a shard before this one, and behind it
-        const RowStats found = read(row_stats, logits.view(), label, 500, own);
-        EXPECT_EQ(found.rank, read(reference::row_stats, logits.view(), label, 500, own).rank) << name(dtype) << own;
+        const auto wanted = read(reference::row_stats, logits.view(), label, 500, own).rank;
+        EXPECT_EQ(read(row_stats, logits.view(), label, 500, own).rank, wanted) << name(dtype) << own;
+        EXPECT_EQ(read(test::cuda_on_host, logits.view(), label, 500, own).rank, wanted) << name(dtype) << own;
       }
     }
   }
