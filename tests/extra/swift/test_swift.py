@@ -128,6 +128,21 @@ def test_the_documented_command_logs_by_type_and_chooses_the_best_checkpoint(mod
     assert logged[-1]["best_model_checkpoint"].endswith(f"checkpoint-{min(scores, key=scores.get)}")
 
 
+def test_two_ranks_log_the_figures_of_one(models, tmp_path):
+    """Five held-out samples over two ranks: ms-swift counts the one that evens them out twice, we once."""
+    frozen = {"learning_rate": 0, "logging_strategy": "no", "eval_strategy": "epoch", "external_plugins": PLUGIN}
+    alone = tiny_swift.train(models, tmp_path / "one", "typetally", **frozen).state.log_history
+    options = tiny_swift.command(models, tmp_path / "two", ddp_backend="gloo", callbacks="typetally", **frozen)
+    documents.run(["swift", "sft", *options], tmp_path, "swift sft on two ranks", NPROC_PER_NODE="2")
+    logged = [json.loads(line) for line in (tmp_path / "two" / "logging.jsonl").read_text().splitlines()]
+    for prefix, mark in (("eval_", "eval_loss"), ("train_", "train_runtime")):
+        (got, *_), (expected, *_) = ([line for line in lines if mark in line] for lines in (logged, alone))
+        for key in (key for key in ours(expected) if key.startswith(prefix) and key != "eval_token_acc"):
+            # logging.jsonl is rounded to eight digits; a micro-batch of ms-swift's holds a rank's two samples.
+            assert got[key] == pytest.approx(expected[key], rel=2e-5, abs=1e-8), key
+    assert logged[0]["eval_token_acc"] != logged[0]["eval_typetally_token_acc"]
+
+
 def test_a_plugin_of_ones_own_chooses_data_sets_and_metrics(models, tmp_path):
     options = {"external_plugins": ROOT / "examples" / "swift_plugin.py", "logging_steps": 3, "learning_rate": 0}
     trainer = tiny_swift.train(models, tmp_path, "lvis_by_type", **options)
