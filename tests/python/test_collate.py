@@ -177,15 +177,3 @@ def test_batches_that_cannot_be_are_refused() -> None:
     ):
         with pytest.raises(error, match=message):
             tt.collate_packed(samples, **options)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("pad", "error"), [(-1, ValueError), (2**31, ValueError), (2**70, ValueError), ("0", TypeError), (True, TypeError)]
-)
-def test_a_pad_id_that_no_vocabulary_has_is_refused(pad: Any, error: type[Exception]) -> None:
-    for collate in (tt.collate_packed, tt.collate_padded):
-        with pytest.raises(error, match=rf"\[{collate.__name__}\] expected pad_token_id .*, got '?{pad}"):
-            collate([{"input_ids": [1]}], pad_token_id=pad)
-    assert tt.collate_padded([{"input_ids": [1]}], pad_token_id=np.int64(7), multiple_of=2)["input_ids"].tolist() == [
-        [1, 7]
-    ]
