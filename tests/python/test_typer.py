@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import pickle
 import unicodedata
 from collections.abc import Callable
@@ -158,6 +159,15 @@ def test_typers_travel_to_workers_and_are_shared_by_threads() -> None:
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda typer: typer.type_labels(labels, bounds).tolist(), [TYPER, copy] * 8))
     assert all(result == expected for result in results)
+
+
+def test_forked_workers_go_on_with_what_was_learned() -> None:
+    labels, bounds, expected = pack()
+    for typer in (TYPER, pickle.loads(pickle.dumps(TYPER))):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if typer.type_labels(labels, bounds).tolist() == expected else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_spans_are_of_utf8_bytes() -> None:
