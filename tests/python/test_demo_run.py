@@ -21,7 +21,7 @@ from typetally.demo.model import build_model, build_processor
 from typetally.demo.report import learned
 from typetally.demo.run import CURVES, METRICS, PAGE, Settings, run
 from typetally.demo.tokenizer import build_tokenizer
-from typetally.demo.training import CAPACITY, build_trainer, pack_samples
+from typetally.demo.training import CAPACITY, Collator, build_trainer, pack_samples
 
 TYPES = ("desc", "coord", "format")
 
@@ -98,6 +98,16 @@ def test_a_long_sample_is_a_pack_of_its_own():
     assert plan.oversized == 1
     assert sorted(len(pack) for pack in packs) == [1, 1, 2]
     assert [samples[0]] in list(packs)
+
+
+def test_packs_are_rows_without_a_mask_and_samples_are_padded():
+    samples = [{"input_ids": [5] * length, "labels": [5] * length} for length in (3, 2)]
+    collate = Collator(pad_token_id=7)
+    packed, padded = collate([samples]), collate(samples)
+    assert packed["input_ids"].tolist() == [[5] * 5]
+    assert "attention_mask" not in packed
+    assert padded["input_ids"].tolist() == [[5, 5, 5], [5, 5, 7]]
+    assert padded["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
 
 
 def test_time_is_kept_and_the_last_state_evaluated(tmp_path):
