@@ -41,8 +41,8 @@ void look_into_brackets(const Compiled& table, std::string_view text, Command& c
   const std::size_t name = skip_name(text, at);
   const std::size_t equals = skip_space(text, name);
   if (name > at && is_letter(text[at])) {
-    command.is_cut = equals == text.size();
-    const bool is_argument = command.is_cut || (text[equals] == '=' && peek(text, equals + 1) != '=');
+    command.is_cut = equals + 1 >= text.size();
+    const bool is_argument = equals == text.size() || (text[equals] == '=' && peek(text, equals + 1) != '=');
     if (!is_argument) command.kind = Command::Kind::kNone;
     const std::string_view key = text.substr(at, name - at);
     command.is_known |= table.keys.numbered(key) != TokenType::kFormat;
