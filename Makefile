@@ -97,6 +97,10 @@ test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave log
 test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
 	@.venv-swift/bin/python -m pytest tests/extra/swift
 
+.PHONY: test-liger
+test-liger: .venv-liger/package.stamp  ## Liger's kernels by Triton's interpreter, whose wheel is large: not in test-extra
+	@.venv-liger/bin/python -m pytest tests/extra/liger
+
 # An environment of its own for tests/extra/NAME: a stage needs .venv-NAME/package.stamp and runs .venv-NAME/bin/python.
 .PRECIOUS: .venv-%/ready.stamp
 .venv-%/ready.stamp: tests/extra/%/constraints.txt tools/extra_env.sh | $(ready)

@@ -3,6 +3,7 @@ outputs, which a hook of its own captures. Knows the samples, not the package's 
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from dataclasses import dataclass, field
@@ -113,6 +114,49 @@ class Spy:
             if mode is training and first <= step < last:
                 oracle.add(documents)
         return oracle
+
+
+class CopySpy(Spy):
+    """For trainers that hide their logits: makes those of each micro-batch by a copy of the model as it is then, from
+    the raw inputs, in float64, or as the trainer does it in autocast's dtype."""
+
+    INPUTS = ("input_ids", "attention_mask", "position_ids", "mm_token_type_ids", "pixel_values", "image_grid_thw")
+
+    def __init__(self, trainer, samples, types, autocast=None):
+        super().__init__(trainer, samples, types)
+        self.autocast = autocast
+        self.counted = True
+        inner = trainer.compute_loss
+
+        def compute_loss(*args, **kwargs):
+            self.counted = False
+            return inner(*args, **kwargs)
+
+        trainer.compute_loss = compute_loss
+
+    def _capture(self, module, args, kwargs, outputs):
+        if not self.counted:  # the first forward of each compute_loss
+            self.counted = True
+            super()._capture(module, args, kwargs, outputs)
+
+    def _logits(self, module, kwargs, outputs):
+        model = self._copy(module).eval().to(torch.float32 if self.autocast else torch.float64)
+        inputs = {key: kwargs[key] for key in self.INPUTS if kwargs.get(key) is not None}
+        with torch.no_grad(), torch.autocast("cpu", self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+            return model(**inputs, use_cache=False).logits
+
+    @staticmethod
+    def _copy(module):
+        """Without anybody's hooks, and with its class's own forward."""
+        inner = module.get_base_model() if hasattr(module, "get_base_model") else module
+        forward, before, after = vars(inner).pop("forward", None), module._forward_pre_hooks, module._forward_hooks
+        module._forward_pre_hooks, module._forward_hooks = {}, {}
+        try:
+            return copy.deepcopy(module)
+        finally:
+            module._forward_pre_hooks, module._forward_hooks = before, after
+            if forward is not None:
+                inner.forward = forward
 
 
 def prefixed(metrics, prefix, taken):

@@ -1,5 +1,5 @@
-"""Trainings with TRL's SFTTrainer, which hides its logits: an oracle that makes them itself, and the data as TRL takes
-it. Runs on TRL 1.16 (per-token results) and on 1.14 (logits, or hidden states under `chunked_nll`)."""
+"""Trainings with TRL's SFTTrainer, which hides its logits, over data as TRL takes it. Runs on TRL 1.16 (per-token
+results) and on 1.14 (logits, or hidden states under `chunked_nll`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tiny_models as tiny
 import torch
 import trl
 from packaging.version import Version
-from trainer_oracle import Spy
+from trainer_oracle import CopySpy
 from trl import SFTConfig, SFTTrainer
 
 from typetally.demo.encode import scene_messages
@@ -35,47 +35,16 @@ GENERATION_TEMPLATE = (
     "{{ m['content'] }}<|im_end|>\n{% endgeneration %}{% else %}{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_INPUTS = ("input_ids", "attention_mask", "position_ids", "mm_token_type_ids", "pixel_values", "image_grid_thw")
 
 
-class TrlSpy(Spy):
-    """Makes the logits of each micro-batch by a float64 copy of the model as it is then, from the raw inputs."""
-
-    def __init__(self, trainer, samples, types, autocast=None):
-        super().__init__(trainer, samples, types)
-        self.autocast = autocast  # the dtype in which the trainer's own forwards run
-        self.counted = True
-        inner = trainer.compute_loss
-
-        def compute_loss(*args, **kwargs):
-            self.counted = False
-            return inner(*args, **kwargs)
-
-        trainer.compute_loss = compute_loss
-
-    def _capture(self, module, args, kwargs, outputs):
-        if not self.counted:  # the first forward of each compute_loss
-            self.counted = True
-            super()._capture(module, args, kwargs, outputs)
+class TrlSpy(CopySpy):
+    """Makes sure that TRL hid its logits, and knows rows that TRL has cut."""
 
     def _logits(self, module, kwargs, outputs):
         if PER_TOKEN and kwargs.get("fused_lm_head"):
             assert outputs.log_probs is not None
             assert getattr(outputs, "logits", None) is None
-        inner = module.get_base_model() if hasattr(module, "get_base_model") else module
-        forward, hooks = vars(inner).pop("forward", None), module._forward_hooks
-        before = module._forward_pre_hooks
-        module._forward_hooks, module._forward_pre_hooks = {}, {}
-        try:
-            model = copy.deepcopy(module)
-        finally:
-            module._forward_hooks, module._forward_pre_hooks = hooks, before
-            if forward is not None:
-                inner.forward = forward
-        model = model.eval().to(torch.float32 if self.autocast else torch.float64)
-        inputs = {key: kwargs[key] for key in _INPUTS if kwargs.get(key) is not None}
-        with torch.no_grad(), torch.autocast("cpu", self.autocast or torch.bfloat16, enabled=self.autocast is not None):
-            return model(**inputs, use_cache=False).logits
+        return super()._logits(module, kwargs, outputs)
 
     def _supervision(self, kwargs, row, begin, end):
         ids = tuple(kwargs["input_ids"][row, begin:end].tolist())
