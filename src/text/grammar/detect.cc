@@ -46,10 +46,11 @@ class Witness {
   }
 
   // Numbers are not in another table's tokens: `<poly><loc_1>` is none of ref_box.
-  bool may_hold(const Tag& tag) const {
+  bool may_hold(const Tag& tag) {
     const bool is_other = table_.role(tag) == TagRole::kNumbers &&
                           match_atom(text_, tag.end, table_.atoms).kind != AtomMatch::Kind::kWhole;
     const Tag next = is_other ? match_tag(text_, tag.end) : Tag{};
+    undecided_ = undecided_ || next.is_cut;
     return !next || table_.knows(next);
   }
 
