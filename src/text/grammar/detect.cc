@@ -50,7 +50,7 @@ class Witness {
     const bool is_other = table_.role(tag) == TagRole::kNumbers &&
                           match_atom(text_, tag.end, table_.atoms).kind != AtomMatch::Kind::kWhole;
     const Tag next = is_other ? match_tag(text_, tag.end) : Tag{};
-    undecided_ = undecided_ || next.is_cut;
+    undecided_ = undecided_ || next.is_cut || (is_other && tag.end == text_.size());
     return !next || table_.knows(next);
   }
 
