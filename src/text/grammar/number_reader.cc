@@ -41,7 +41,7 @@ void put_item(const Compiled& table, Scan& scan, std::size_t end, TokenType numb
     return scan.put(number, number_type);
   }
   const std::size_t word = word_end(text, at, end);
-  if (word == scan.size()) scan.undecided(at);
+  if (std::max(word, at + 1) == scan.size()) scan.undecided(at);
   if (word == at || equal_in_any_case(text.substr(at, word - at), "none")) {
     return scan.put(std::max(word, at + 1), TokenType::kFormat);
   }
