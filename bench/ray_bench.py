@@ -6,6 +6,7 @@ Answers are `grammar_examples.jsonl`'s, cut and repeated; tokens are Qwen3's. Bo
 """
 
 import json
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -70,6 +71,7 @@ def packs(rows: int) -> None:
 def main() -> None:
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 40_000
     ray.init(num_cpus=max(WORKERS), include_dashboard=False, log_to_driver=False)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     print(f"{'':<10}{'rows':>12}  {'no Ray':>10}  " + "  ".join(f"{f'{w} at a time':>10}" for w in WORKERS))
     with tempfile.TemporaryDirectory() as folder:

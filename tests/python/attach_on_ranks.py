@@ -2,12 +2,15 @@
 one process with two and three, which on_ranks starts."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import tiny_models as tiny
 import torch
 from loops_on_ranks import prose, silent
 from ranks_watch import collectives_of_ours
 from torch import distributed
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor.experimental import context_parallel
 from trainer_oracle import Spy
 from transformers import Trainer
 
@@ -37,9 +40,9 @@ def reductions_counted(trainer):
         yield counts
 
 
-def frozen(model, folder, size, samples, held, base, **options):
+def frozen(model, folder, size, samples, held, base, make=Trainer, **options):
     """A trainer that goes over `samples` once."""
-    return Trainer(
+    return make(
         model=model,
         args=tiny.arguments(
             folder,
@@ -118,7 +121,7 @@ def pad_wide(rows):
     """To one width, as batches have to be that one process reads, splits and hands out."""
     batch = tiny.pad(rows)
     fill = {"input_ids": tiny.tokenizer().pad_token_id, "labels": -100, "attention_mask": 0}
-    room = (0, 256 - batch["labels"].shape[1])
+    room = (0, 240 - batch["labels"].shape[1])
     return {key: torch.nn.functional.pad(value, room, value=fill[key]) for key, value in batch.items()}
 
 
@@ -127,6 +130,32 @@ def run_stream(folder, size):
     trainer = frozen(tiny.text_model(torch.float64), folder, size, tiny.text_samples(2), Stream(), pad_wide)
     tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
     return {"eval": trainer.evaluate()}
+
+
+class InContext(Trainer):
+    """Cuts whole rows for ranks as Transformers does under context parallelism, by Torch's own context."""
+
+    def _prepare_context_parallel_inputs(self, model, inputs):
+        inputs["shift_labels"] = torch.nn.functional.pad(inputs["labels"], (0, 1), value=-100)[:, 1:].contiguous()
+        del inputs["attention_mask"]  # attention is causal there
+        buffers = [inputs[key] for key in ("input_ids", "labels", "shift_labels")]
+        cut = partial(context_parallel, init_device_mesh("cpu", (world_size(),)))
+        return partial(cut, buffers=buffers, buffer_seq_dims=[1] * 3, no_restore_buffers=set(buffers)), inputs
+
+
+def run_in_context(folder):
+    """Every rank has a part of each row. The CPU has no ring attention, so the model has none: its logits are those of
+    whole rows."""
+    ranks = world_size()
+    model = tiny.text_model(torch.float64)
+    model.set_attn_implementation("eager")
+    torch.nn.init.zeros_(model.model.layers[0].self_attn.o_proj.weight)
+    samples = [sample for sample in tiny.text_samples(6) for _ in range(ranks)]  # each rank reads every one
+    make = InContext if ranks > 1 else Trainer
+    trainer = frozen(model, folder, 1, samples, None, pad_wide, make, train_sampling_strategy="sequential")
+    tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
+    trainer.train()
+    return {"train": trainer.state.log_history[-1]}
 
 
 def run_all(folder):
@@ -139,4 +168,4 @@ def run_all(folder):
     }
     skewed = {f"skewed {shares}": run_skewed(folder, shares) for shares in (2, 3) if world_size() in (1, shares)}
     streams = {f"stream {size}": run_stream(folder, size) for size in (1, 2)}
-    return results | skewed | streams | {"packs": run_packs(folder)}
+    return results | skewed | streams | {"packs": run_packs(folder), "context": run_in_context(folder)}

@@ -79,6 +79,14 @@ def test_repeated_packs_are_not_counted(runs):
         assert_joined(ours(joined["eval"]), ours(alone["eval"]))
 
 
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_parts_of_rows_on_context_parallel_ranks_join(runs, ranks):
+    alone, joined = (ours(runs[n, "context"]["train"]) for n in (1, ranks))
+    assert joined["train_tokens_total"] == sum(tiny.count_targets(sample) for sample in tiny.text_samples(6))
+    assert joined["train_typed_frac"] == 1
+    assert_joined(joined, alone)
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_repeats_of_a_stream_are_not_counted(runs, size):
     total = sum(tiny.count_targets(sample) for sample in tiny.text_samples(attach_on_ranks.HELD))

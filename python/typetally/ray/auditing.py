@@ -58,12 +58,16 @@ def audit(
             fn_kwargs={**arguments, "number": column},
             batch_size=_ROWS,
             batch_format="pyarrow",
-            concurrency=concurrency,
+            compute=ray.data.TaskPoolStrategy(concurrency),
         )
     else:
         ranges = _ranges(Path(data).resolve(), part_bytes)
         parts = ray.data.from_items(ranges, override_num_blocks=max(1, len(ranges))).map_batches(
-            _audit_range, fn_kwargs=arguments, batch_size=1, batch_format="pyarrow", concurrency=concurrency
+            _audit_range,
+            fn_kwargs=arguments,
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ray.data.TaskPoolStrategy(concurrency),
         )
     counts = Counts()
     for part in parts.iter_rows():

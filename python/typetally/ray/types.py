@@ -38,7 +38,9 @@ def type_rows(
         "labels": labels,
         "into": into,
     }
-    return dataset.map_batches(_type, fn_kwargs=arguments, batch_format="pyarrow", concurrency=concurrency)
+    return dataset.map_batches(
+        _type, fn_kwargs=arguments, batch_format="pyarrow", compute=ray.data.TaskPoolStrategy(concurrency)
+    )
 
 
 def _type(batch: pyarrow.Table, tools: bytes, config: TokenTypeMetricsConfig, labels: str, into: str) -> pyarrow.Table:

@@ -13,6 +13,7 @@ from typetally.leaks import LeakWatch
 from typetally.notes import Coverage
 from typetally.sample_types import Route, SampleTyper
 from typetally.trainer.columns import PAYLOAD_KEY, Columns
+from typetally.trainer.context_parallel import deals
 from typetally.trainer.first_batch import FirstBatchCheck
 from typetally.trainer.hooks import ForwardHooks
 from typetally.trainer.loaders import dispatches
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ATTRIBUTE = "_typetally_handle"
+_DEALS_OUT = "_prepare_context_parallel_inputs"  # of Transformers' Trainer
 
 
 class Handle:
@@ -60,6 +62,8 @@ class Handle:
         wraps.wrap("compute_loss", self._compute_loss)
         wraps.wrap("evaluation_loop", self._evaluation_loop)
         wraps.wrap("log", self._log)
+        if hasattr(self._trainer, _DEALS_OUT):
+            wraps.wrap(_DEALS_OUT, self._deal_out)
         self._undo += [self._columns.remove, self._hooks.remove, wraps.remove]
 
     def detach(self) -> None:
@@ -90,6 +94,12 @@ class Handle:
             return inner(model, inputs, *args, **kwargs)
         finally:
             self._hooks.batch = outside
+
+    def _deal_out(self, inner: Any, model: nn.Module, inputs: Any) -> Any:
+        deal, inputs = inner(model, inputs)
+        if deals(deal):
+            self._recorder.deal_out(deal, inputs)
+        return deal, inputs
 
     def _evaluation_loop(self, inner: Any, dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         collator = self._columns.collator

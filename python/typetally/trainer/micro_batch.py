@@ -11,6 +11,7 @@ import torch
 from typetally._targets import whole_labels
 from typetally._tensors import like
 from typetally.notes import NOTES_KEY, BatchNotes
+from typetally.trainer.context_parallel import LABELS_KEY, TYPES_KEY
 
 
 @dataclass
@@ -22,6 +23,7 @@ class MicroBatch:
     shift_labels: torch.Tensor | None = None  # [B, T]; position t is what row t predicts
     types: torch.Tensor | None = None  # shaped like labels
     notes: BatchNotes | None = None
+    share: tuple[torch.Tensor, torch.Tensor] | None = None  # this context-parallel rank's labels and types, shifted
     tallied: bool = False
     restored: bool = False  # `labels` are no longer those that the model is given
 
@@ -30,7 +32,10 @@ class MicroBatch:
         """Takes what is ours out of `inputs` and remembers the labels."""
         types = inputs.pop("token_types", None)
         notes = inputs.pop(NOTES_KEY, None)
-        return cls(inputs, inputs.get("labels"), inputs.get("shift_labels"), types, notes)
+        batch = cls(inputs, inputs.get("labels"), inputs.get("shift_labels"), types, notes)
+        if LABELS_KEY in inputs:
+            batch.share = inputs.pop(LABELS_KEY), inputs.pop(TYPES_KEY)
+        return batch
 
     def restore_labels(self, logits_to_keep: int | torch.Tensor | None) -> None:
         """Spreads labels that the trainer cut down to the logits it keeps (ms-swift) over all positions again: cut down

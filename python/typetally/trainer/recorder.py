@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from typetally.batch_route import is_packed, supervised_spans, type_batch
 from typetally.boundaries import document_boundaries
 from typetally.filter_watch import FilterWatch
 from typetally.leaks import LeakWatch
-from typetally.notes import BatchNotes, Coverage
+from typetally.notes import NOTES_KEY, BatchNotes, Coverage
 from typetally.placement import IGNORE, IGNORE_INDEX
 from typetally.sample_types import SampleTyper
+from typetally.trainer.context_parallel import counts_samples, deal_out, shift
 from typetally.trainer.micro_batch import MicroBatch
 from typetally.trainer.outputs import Forward, Labels, read_forward, tally_outputs
 from typetally.trainer.repeats import real_items, without_repeats
@@ -118,18 +119,35 @@ class Recorder:
             window.count_samples(notes.coverage(items))
             return True
         labels, types, shifted = self._scored(batch, kwargs, notes)
-        window.count_samples(notes.coverage(items))
+        if batch.share is None or counts_samples(self._trainer.accelerator):
+            window.count_samples(notes.coverage(items))
         if items is not None:
-            labels = without_repeats(labels, notes, items)
+            labels = without_repeats(labels, notes if batch.share is None else BatchNotes(), items)
         target = Labels(labels, types, None if shifted else notes.cu_seqlens, shifted)
         tally_outputs(window.meter, read, target, kwargs.get("logits_to_keep"))
         self._leaks.see(kwargs, notes.packed)
         return True
 
+    def deal_out(self, deal: Any, inputs: MutableMapping[str, Any]) -> None:
+        """Before a batch is cut for context-parallel ranks: what is known of whole rows alone. Never raises."""
+        try:
+            batch = MicroBatch.take(inputs)
+            notes = batch.notes = batch.notes or _notes_of(inputs)
+            inputs[NOTES_KEY] = notes
+            if batch.labels is None or notes.problem is not None:
+                return
+            types = self._type(batch.labels, notes) if batch.types is None else batch.types
+            labels = _within_documents(shift(batch.labels, IGNORE_INDEX), notes)
+            deal_out(deal, inputs, labels, shift(types, IGNORE))
+        except Exception:
+            self.log_failure()
+
     def _scored(
         self, batch: MicroBatch, kwargs: dict[str, Any], notes: BatchNotes
     ) -> tuple[torch.Tensor, torch.Tensor, bool]:
         """The labels that the logits are scored against, their types, and whether both are shifted already."""
+        if batch.share is not None:
+            return *batch.share, True
         plain: Any = batch.labels if batch.restored else _first(kwargs.get("labels"), batch.labels)
         shifted = _first(kwargs.get("shift_labels"), batch.shift_labels)
         if shifted is None:
@@ -137,7 +155,7 @@ class Recorder:
         if batch.types is None and plain is None:
             return shifted, self._type(shifted, notes), True
         types = batch.types if batch.types is not None else self._type(plain, notes)
-        return _within_documents(shifted, notes), nn.functional.pad(types, (0, 1), value=IGNORE)[..., 1:], True
+        return _within_documents(shifted, notes), shift(types, IGNORE), True
 
     def _type(self, labels: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
         """Types from labels alone, one copy of them to the host. Nothing tells these documents' data sets, so the
