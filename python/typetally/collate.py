@@ -19,6 +19,7 @@ Sample = Mapping[str, Any]
 Batch = dict[str, Any]
 
 _IGNORE_TYPE = -1
+_INTEGERS = (int, np.integer)
 
 _TOKEN_FIELDS: dict[str, int] = _core.TOKEN_FIELDS
 """One value per token, besides input_ids, and what stands in padding and for samples that lack the field."""
@@ -151,7 +152,7 @@ def _checked(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
     """The samples as dictionaries."""
     if not samples:
         raise ValueError(f"[{operation}] expected samples, got none")
-    listed = list(samples)
+    listed = samples if type(samples) is list else list(samples)
     if _core.all_dicts(listed):
         return cast(list[dict[str, Any]], listed)
     for s, sample in enumerate(samples):
@@ -200,7 +201,7 @@ def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
 
 
 def _pad_id(operation: str, pad_token_id: int) -> int:
-    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, int | np.integer):
+    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, _INTEGERS):
         raise TypeError(f"[{operation}] expected pad_token_id as an integer, got {pad_token_id!r}")
     if not 0 <= pad_token_id < 2**31:
         raise ValueError(f"[{operation}] expected pad_token_id from 0 to 2^31 - 1, got {pad_token_id}")
@@ -268,7 +269,7 @@ def _as_torch(batch: Batch) -> Batch:
 
 def _wants_torch(ids: object, operation: str, return_tensors: str | None) -> bool:
     if return_tensors is None:
-        return is_torch(ids) or (not isinstance(ids, np.ndarray) and _torch_is_installed())
+        return not isinstance(ids, np.ndarray) and (is_torch(ids) or _torch_is_installed())
     if return_tensors not in ("pt", "np"):
         raise ValueError(f'[{operation}] expected return_tensors as "pt" or "np", got {return_tensors!r}')
     return return_tensors == "pt"
