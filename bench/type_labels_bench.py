@@ -3,7 +3,8 @@
 Prints tokens per second of CPU time and how many times slower than type_labels each peer is, all measured in turn in
 this run: a loop that only reads the labels and writes a byte each (NumPy, vectorised), the tokenizer's decode of the
 same labels, its encode of the same answers, and the reference's method in plain Python: write the answer with the type
-of each character, encode it with offsets, compare the ids, let each token's characters vote. Also the time that
+of each character, encode it with offsets, compare the ids, let each token's characters vote. Then the grammars that are
+not JSON, whose answers are decoded and marked: packs of each one's own example. Also the time that
 Vocabulary.from_file takes for the tokenizer.json. Needs ../shared/data.
 """
 
@@ -14,6 +15,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 import typetally as tt
+from typetally.grammar import describe_grammars
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOKENIZER = DATA / "tokenizers" / "qwen3" / "tokenizer.json"
@@ -83,18 +86,20 @@ def reference_types(tokenizer: Tokenizer, answer: Any, labels: list[int]) -> lis
     return types
 
 
-def make_packs(documents: list[list[int]], prompt: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Labels [PACKS * PACK] and the documents' boundaries; a document is cut where its pack ends."""
+def make_packs(
+    documents: list[list[int]], prompt: int, packs: int = PACKS
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Labels [packs * PACK] and the documents' boundaries; a document is cut where its pack ends."""
     shuffled = random.Random(7)
     labels: list[int] = []
     bounds = [0]
-    while len(labels) < PACKS * PACK:
+    while len(labels) < packs * PACK:
         for document in shuffled.sample(documents, len(documents)):
             room = PACK - len(labels) % PACK
             labels += ([-100] * prompt + document)[:room]
             bounds.append(len(labels))
-    bounds = [bound for bound in bounds if bound < PACKS * PACK]
-    return np.array(labels[: PACKS * PACK], np.int64), np.array([*bounds, PACKS * PACK], np.int32)
+    bounds = [bound for bound in bounds if bound < packs * PACK]
+    return np.array(labels[: packs * PACK], np.int64), np.array([*bounds, packs * PACK], np.int32)
 
 
 def split(labels: NDArray[np.int64], bounds: NDArray[np.int32], size: int) -> list[tuple[Any, Any]]:
@@ -113,6 +118,20 @@ def best_seconds(run: Callable[[], object], repeats: int) -> float:
         run()
         found.append(time.process_time() - begin)
     return min(found)
+
+
+def example_speeds(tokenizer: Tokenizer) -> dict[str, float]:
+    """Million tokens per second of each grammar that reads no JSON, on packs of its example."""
+    speeds = {}
+    for grammar in describe_grammars():
+        if grammar.name in ("json", "coordjson"):
+            continue
+        ids = tokenizer.encode(grammar.example + SUFFIX, add_special_tokens=False).ids
+        labels, bounds = make_packs([ids], 0, packs=64)
+        typer = tt.TokenTyper(tokenizer, grammar=grammar.name)
+        assert COORD in typer.type_labels(ids)
+        speeds[grammar.name] = len(labels) / best_seconds(partial(typer.type_labels, labels, bounds), 5) / 1e6
+    return speeds
 
 
 def main() -> None:
@@ -159,6 +178,10 @@ def main() -> None:
     speeds = [count / best_seconds(run, repeats) / 1e6 for _, count, run, repeats in rows]
     for (name, *_), speed in zip(rows, speeds, strict=True):
         print(f"{name:48} {speed:9.2f} M tokens/s   {speeds[0] / speed:9.2f} x the time of type_labels")
+    for name, speed in example_speeds(tokenizer).items():
+        print(
+            f"{f'type_labels, grammar {name}':48} {speed:9.2f} M tokens/s   {speeds[0] / speed:9.2f} x the time of JSON"
+        )
     megabytes = TOKENIZER.stat().st_size / 1e6
     seconds = best_seconds(lambda: tt.Vocabulary.from_file(TOKENIZER), 9)
     print(f"Vocabulary.from_file, {megabytes:.1f} MB: {seconds * 1e3:.1f} ms")

@@ -8,15 +8,9 @@
 
 namespace typetally::marking {
 
-/// The name of an element that the table delimits with.
-struct ElementName {
-  std::size_t end = 0;  ///< 0: no element
-  bool is_cut = false;  ///< the text ends before it is clear
-  explicit operator bool() const { return end != 0; }
-};
-
-/// The element that begins at `at`, whole or cut or without its `>`.
-ElementName match_element(const Compiled& table, std::string_view text, std::size_t at);
+/// The end of the name of an element that the table delimits with and that begins at `at`, whole or cut or without its
+/// `>`; 0: no element.
+std::size_t match_element(const Compiled& table, const Text& text, std::size_t at);
 
 /// Types the attributes of an element, from behind its name to behind its `>`, or to where it should have been: before
 /// a `<` or a word that is no attribute.
@@ -31,12 +25,12 @@ class AttributeReader {
  private:
   bool attribute();
   void value(std::string_view name);
-  std::size_t quoted_end(std::size_t begin, char quote);
+  std::size_t quoted_end(std::size_t begin, char quote) const;
   std::size_t numbers_end(std::size_t end) const;
 
   const Compiled& table_;
   Scan& scan_;
-  std::string_view text_;
+  const Text& text_;
   bool has_known_ = false;
   bool is_closed_ = false;
 };

@@ -18,25 +18,25 @@ bool is_one_of(int count, const std::vector<int>& counts) { return std::ranges::
 void put_box(Scan& scan, const Box& box) {
   while (scan.at() < box.end) {
     const std::size_t at = scan.at();
-    const std::size_t number = number_end(scan.text().substr(0, box.end), at);
+    const std::size_t number = number_end(scan.text().until(box.end), at);
     scan.put(number > at ? number : at + 1, number > at ? TokenType::kCoord : TokenType::kFormat);
   }
 }
 
 }  // namespace
 
-Box match_box(std::string_view text, std::size_t at, const std::vector<int>& counts) {
+Box match_box(const Text& text, std::size_t at, const std::vector<int>& counts) {
   const int most = counts.empty() ? 0 : std::ranges::max(counts);
   int count = 0;
   for (std::size_t p = at + 1;;) {
     p = skip_space(text, p);
-    if (p == text.size()) return {.end = p, .is_cut = true};
+    if (text.ends(p)) return {.end = p};
     const std::size_t number = number_end(text, p);
     const bool ends = closes(text[p]) && count > 0;
     if (number == p && !ends) return {};
     if (number > p && ++count > most) return {};
     p = skip_space(text, number);
-    if (p == text.size()) return {.end = p, .is_cut = true};
+    if (text.ends(p)) return {.end = p};
     if (closes(text[p])) return is_one_of(count, counts) ? Box{.end = p + 1} : Box{};
     if (text[p] == ';' && is_one_of(count, counts)) {
       count = 0;
@@ -47,10 +47,10 @@ Box match_box(std::string_view text, std::size_t at, const std::vector<int>& cou
   }
 }
 
-Boxes match_boxes(std::string_view text, std::size_t at, const std::vector<int>& counts) {
+Boxes match_boxes(const Text& text, std::size_t at, const std::vector<int>& counts) {
   Boxes boxes{.first = at, .depth = 0, .box = {}};
   std::size_t p = at;
-  for (; p < text.size() && (opens(text[p]) || is_space(text[p])); ++p) {
+  for (; !text.ends(p) && (opens(text[p]) || is_space(text[p])); ++p) {
     if (!opens(text[p])) continue;
     boxes.first = p;
     ++boxes.depth;
@@ -61,12 +61,11 @@ Boxes match_boxes(std::string_view text, std::size_t at, const std::vector<int>&
 }
 
 void read_boxes(Scan& scan, const std::vector<int>& counts) {
-  const std::string_view text = scan.text();
+  const Text& text = scan.text();
   std::size_t depth = 0;
-  for (std::size_t at = scan.at(); at < scan.size();) {
+  for (std::size_t at = scan.at(); !text.ends(at);) {
     if (opens(text[at])) {
       const Boxes boxes = match_boxes(text, at, counts);
-      if (boxes.box.is_cut) scan.undecided(scan.at());
       if (!boxes.box) return;
       scan.put(boxes.first + 1, TokenType::kFormat);
       put_box(scan, boxes.box);
@@ -75,10 +74,10 @@ void read_boxes(Scan& scan, const std::vector<int>& counts) {
       scan.put(at + 1, TokenType::kFormat);
       --depth;
     }
+    if (depth == 0) return;
     at = skip_space(text, scan.at());
-    if (depth == 0 || at == scan.size()) return;
-    if (text[at] == ',' || text[at] == ';') at = skip_space(text, at + 1);
-    if (at == scan.size() || !(opens(text[at]) || closes(text[at]))) return;
+    if (text.peek(at) == ',' || text.peek(at) == ';') at = skip_space(text, at + 1);
+    if (text.ends(at) || !(opens(text[at]) || closes(text[at]))) return;
   }
 }
 

@@ -10,12 +10,11 @@ namespace typetally::marking {
 
 /// A pair of brackets with plain numbers: as many as `counts` allows, in groups that `;` splits.
 struct Box {
-  std::size_t end = 0;  ///< past the closing bracket; 0: no box
-  bool is_cut = false;  ///< the text ends in it
+  std::size_t end = 0;  ///< past the closing bracket, or where the text cuts it; 0: no box
   explicit operator bool() const { return end != 0; }
 };
 
-Box match_box(std::string_view text, std::size_t at, const std::vector<int>& counts);
+Box match_box(const Text& text, std::size_t at, const std::vector<int>& counts);
 
 /// Boxes one in another and side by side, which begin at a bracket.
 struct Boxes {
@@ -24,7 +23,7 @@ struct Boxes {
   Box box;                ///< at `first`
 };
 
-Boxes match_boxes(std::string_view text, std::size_t at, const std::vector<int>& counts);
+Boxes match_boxes(const Text& text, std::size_t at, const std::vector<int>& counts);
 
 /// Types boxes from scan.at() on, where match_boxes found some.
 void read_boxes(Scan& scan, const std::vector<int>& counts);

@@ -14,16 +14,14 @@ bool closes(char c) { return c == ')' || c == ']' || c == '}'; }
 bool is_quote(char c) { return c == '"' || c == '\''; }
 
 // Whether two plain numbers with a comma between them begin at `at`, or the text's end cuts them.
-bool has_two_numbers(std::string_view text, std::size_t at, bool& is_cut) {
+bool has_two_numbers(const Text& text, std::size_t at) {
   const std::size_t first = number_end(text, at);
   if (first == at) return false;
   const std::size_t comma = skip_space(text, first);
-  is_cut = comma == text.size();
-  if (is_cut || text[comma] != ',') return is_cut;
+  if (text.ends(comma)) return true;
+  if (text[comma] != ',') return false;
   const std::size_t second = skip_space(text, comma + 1);
-  const std::size_t end = number_end(text, second);
-  is_cut = end == text.size();
-  return is_cut || end > second;
+  return text.ends(second) || number_end(text, second) > second;
 }
 
 }  // namespace
@@ -31,10 +29,10 @@ bool has_two_numbers(std::string_view text, std::size_t at, bool& is_cut) {
 void CallReader::read() {
   scan_.put(scan_.at() + 1, TokenType::kFormat);
   const TokenType positional = positional_type();
-  while (scan_.at() < scan_.size()) {
+  while (!scan_.is_at_end()) {
     if (!skip_line_end()) return;
     const std::size_t at = scan_.at();
-    if (at == scan_.size()) break;
+    if (text_.ends(at)) return;
     if (text_[at] == ')') return scan_.put(at + 1, TokenType::kFormat);
     if (text_[at] == ',') {
       scan_.put(at + 1, TokenType::kFormat);
@@ -42,27 +40,24 @@ void CallReader::read() {
       value(positional);
     }
   }
-  scan_.undecided(scan_.size());
 }
 
 // Types the space before an argument; false where a new line does not go on with one.
 bool CallReader::skip_line_end() {
   const std::size_t at = scan_.at();
   const std::size_t next = skip_space(text_, at);
-  const bool has_line_end = text_.substr(at, next - at).find('\n') != std::string_view::npos;
-  if (has_line_end && next == text_.size()) scan_.undecided(at);
-  if (has_line_end && next < text_.size() && !begins_argument(next)) return false;
+  const bool has_line_end = text_.between(at, next).find('\n') != std::string_view::npos;
+  if (has_line_end && !text_.ends(next) && !begins_argument(next)) return false;
   scan_.put(next, TokenType::kFormat);
   return true;
 }
 
-bool CallReader::begins_argument(std::size_t at) {
+bool CallReader::begins_argument(std::size_t at) const {
   constexpr std::string_view kOpenings = "'\")]},-[({";
   if (kOpenings.find(text_[at]) != std::string_view::npos || is_digit(text_[at])) return true;
   const std::size_t name = skip_name(text_, at);
   const std::size_t equals = skip_space(text_, name);
-  if (equals == text_.size()) scan_.undecided(scan_.at());
-  return name > at && peek(text_, equals) == '=';
+  return name > at && text_.peek(equals) == '=';
 }
 
 // `name=value`; false where no name stands here.
@@ -70,25 +65,21 @@ bool CallReader::argument() {
   const std::size_t at = scan_.at();
   const std::size_t name = skip_name(text_, at);
   const std::size_t equals = skip_space(text_, name);
-  if (equals == text_.size()) scan_.undecided(at);
-  if (name == at || is_digit(text_[at]) || peek(text_, equals) != '=') return false;
+  if (name == at || is_digit(text_[at]) || text_.peek(equals) != '=') return false;
   scan_.put(skip_space(text_, equals + 1), TokenType::kFormat);
-  if (scan_.at() < scan_.size()) value(table_.keys.numbered(text_.substr(at, name - at)));
+  if (!scan_.is_at_end()) value(table_.keys.numbered(text_.between(at, name)));
   return true;
 }
 
 // Two numbers without names are a place; one is an amount. Strings without names are what a saying verb says.
-TokenType CallReader::positional_type() {
+TokenType CallReader::positional_type() const {
   const std::size_t at = skip_space(text_, scan_.at());
-  if (is_quote(peek(text_, at))) return command_.is_said ? TokenType::kDesc : TokenType::kFormat;
-  const bool is_place = peek(text_, at) == '[' || peek(text_, at) == '(' || peek(text_, at) == '<';
+  if (is_quote(text_.peek(at))) return command_.is_said ? TokenType::kDesc : TokenType::kFormat;
+  const bool is_place = text_.peek(at) == '[' || text_.peek(at) == '(' || text_.peek(at) == '<';
   if (is_place) {
     return text_[at] == '<' || begins_box(at) ? TokenType::kCoord : TokenType::kFormat;
   }
-  bool is_cut = at == text_.size();
-  const bool is_point = has_two_numbers(text_, at, is_cut);
-  if (is_cut) scan_.undecided(scan_.at());
-  return is_point ? TokenType::kCoord : TokenType::kFormat;
+  return has_two_numbers(text_, at) ? TokenType::kCoord : TokenType::kFormat;
 }
 
 void CallReader::value(TokenType type) {
@@ -98,60 +89,52 @@ void CallReader::value(TokenType type) {
 }
 
 // A box in a string is one whatever the argument's name.
-TokenType CallReader::type_of_quoted(TokenType type) {
+TokenType CallReader::type_of_quoted(TokenType type) const {
+  if (type != TokenType::kFormat) return type;
   const std::size_t inside = skip_space(text_, scan_.at() + 1);
-  if (inside >= text_.size()) scan_.undecided(scan_.at());
-  if (type != TokenType::kFormat || inside >= text_.size()) return type;
-  if (text_[inside] == '<' && table_.role(scan_.tag_at(inside)) == TagRole::kNumbers) return TokenType::kCoord;
+  if (text_.ends(inside)) return type;
+  if (text_[inside] == '<' && table_.role(match_tag(text_, inside)) == TagRole::kNumbers) return TokenType::kCoord;
   const bool is_bracket = text_[inside] == '(' || text_[inside] == '[';
   return is_bracket && begins_box(inside) ? TokenType::kCoord : type;
 }
 
-bool CallReader::begins_box(std::size_t at) {
-  const Box box = match_boxes(text_, at, table_.grammar.counts).box;
-  if (box.is_cut) scan_.undecided(scan_.at());
-  return bool{box};
-}
+bool CallReader::begins_box(std::size_t at) const { return bool{match_boxes(text_, at, table_.grammar.counts).box}; }
 
 void CallReader::said(char quote) {
   const std::size_t open = scan_.at();
   scan_.put(open + 1, TokenType::kFormat);
   const std::size_t close = closing_quote(open + 1, quote);
   scan_.put(close, TokenType::kDesc);
-  scan_.put(std::min(close + 1, scan_.size()), TokenType::kFormat);
+  if (!text_.ends(close)) scan_.put(close + 1, TokenType::kFormat);
 }
 
 void CallReader::quoted_format(char quote) {
   const std::size_t close = closing_quote(scan_.at() + 1, quote);
-  if (close < scan_.size()) return scan_.put(close + 1, TokenType::kFormat);
-  scan_.put(std::min(text_.find('\n', scan_.at()), scan_.size()), TokenType::kFormat);
+  scan_.put(text_.ends(close) ? text_.find('\n', scan_.at()) : close + 1, TokenType::kFormat);
 }
 
 // The first quote that something stands behind which may follow an argument; the text's size where none does.
-std::size_t CallReader::closing_quote(std::size_t begin, char quote) {
+std::size_t CallReader::closing_quote(std::size_t begin, char quote) const {
   const char stops[] = {quote, '\\'};
-  for (std::size_t at = begin; (at = text_.find_first_of(std::string_view(stops, 2), at)) != std::string_view::npos;) {
+  for (std::size_t at = begin; !text_.ends(at = text_.find_any(std::string_view(stops, 2), at));) {
     if (text_[at] == '\\') {
       at += 2;
       continue;
     }
     const std::size_t next = skip_space(text_, at + 1);
-    if (next == text_.size()) scan_.undecided(begin);
-    const bool has_line_end = text_.substr(at + 1, next - at - 1).find('\n') != std::string_view::npos;
-    if (next == text_.size() || has_line_end) return at;
+    const bool has_line_end = text_.between(at + 1, next).find('\n') != std::string_view::npos;
+    if (text_.ends(next) || has_line_end) return at;
     constexpr std::string_view kClosings = ")]}";
     if (kClosings.find(text_[next]) != std::string_view::npos || (text_[next] == ',' && ends_value(next))) return at;
     ++at;
   }
-  scan_.undecided(begin);
-  return scan_.size();
+  return text_.size();
 }
 
 // Whether an argument or an element follows the comma.
-bool CallReader::ends_value(std::size_t comma) {
+bool CallReader::ends_value(std::size_t comma) const {
   const std::size_t at = skip_space(text_, comma + 1);
-  if (at == text_.size()) scan_.undecided(scan_.at());
-  return at == text_.size() || text_[at] == ')' || text_[at] == ']' || begins_argument(at);
+  return text_.ends(at) || text_[at] == ')' || text_[at] == ']' || begins_argument(at);
 }
 
 // Coordinates, quoted or not: numbers and tokens are COORD. A quote or bracket may be missing, so this ends before the
@@ -160,7 +143,7 @@ void CallReader::place() {
   int depth = 0;
   int depth_at_quote = 0;
   char quote = 0;
-  while (scan_.at() < scan_.size()) {
+  while (!scan_.is_at_end()) {
     const std::size_t at = scan_.at();
     const char c = text_[at];
     if ((c == ')' && depth == 0) || (c == ',' && argument_follows(at))) return;
@@ -173,13 +156,13 @@ void CallReader::place() {
     }
     depth += opens(c) ? 1 : closes(c) && depth > 0 ? -1 : 0;
     if (!put_space_or_tag()) return;
-    if (scan_.at() == at) put_item(table_, scan_, scan_.size());
+    if (scan_.at() == at) put_item(table_, scan_, text_);
   }
 }
 
 // Anything else: strings take `type`, the rest is FORMAT. Ends before the comma or bracket that ends the argument.
 void CallReader::other(TokenType type) {
-  for (int depth = 0; scan_.at() < scan_.size();) {
+  for (int depth = 0; !scan_.is_at_end();) {
     const std::size_t at = scan_.at();
     const char c = text_[at];
     if (depth == 0 && (c == ')' || c == ',')) return;
@@ -189,7 +172,7 @@ void CallReader::other(TokenType type) {
       continue;
     }
     if (!put_space_or_tag()) return;
-    if (scan_.at() == at) put_item(table_, scan_, scan_.size(), TokenType::kFormat);
+    if (scan_.at() == at) put_item(table_, scan_, text_, TokenType::kFormat);
   }
 }
 
@@ -197,31 +180,29 @@ void CallReader::other(TokenType type) {
 bool CallReader::put_space_or_tag() {
   const std::size_t at = scan_.at();
   if (is_space(text_[at])) return skip_line_end();
-  const Tag tag = scan_.tag_at(at);
+  const Tag tag = match_tag(text_, at);
   if (tag && match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone) scan_.put(tag.end, TokenType::kFormat);
   return true;
 }
 
-bool CallReader::argument_follows(std::size_t comma) {
+bool CallReader::argument_follows(std::size_t comma) const {
   const std::size_t at = skip_space(text_, comma + 1);
   const std::size_t name = skip_name(text_, at);
   const std::size_t equals = skip_space(text_, name);
-  if (equals == text_.size()) scan_.undecided(comma);
-  return name > at && !is_digit(text_[at]) && peek(text_, equals) == '=';
+  return name > at && !is_digit(text_[at]) && text_.peek(equals) == '=';
 }
 
 void read_operand(const Compiled& table, Scan& scan, const Command& command) {
-  const std::string_view text = scan.text();
+  const Text& text = scan.text();
   const std::size_t open = skip_blanks(text, scan.at());
-  if (open == text.size() || text[open] == '<' || text[open] == '\n') return;
-  const std::size_t line_end = std::min(text.find('\n', open), text.size());
-  if (line_end == text.size()) scan.undecided(scan.at());
+  if (text.ends(open) || text[open] == '<' || text[open] == '\n') return;
   if (!command.is_said && match_boxes(text, open, table.grammar.counts).box) {
     scan.put(open, TokenType::kFormat);
     return read_boxes(scan, table.grammar.counts);
   }
   const char close = text[open] == '[' ? ']' : text[open] == '(' ? ')' : text[open];
-  const std::string_view line = text.substr(0, line_end);
+  const std::size_t line_end = text.find('\n', open);
+  const std::string_view line = text.between(0, line_end);
   const std::size_t found = command.is_said ? line.rfind(close) : line.find(close, open + 1);
   const std::size_t end = found == std::string_view::npos || found <= open ? line_end : found;
   scan.put(open + 1, TokenType::kFormat);

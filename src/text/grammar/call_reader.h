@@ -26,18 +26,18 @@ class CallReader {
   void place();
   void other(TokenType type);
   bool put_space_or_tag();
-  bool argument_follows(std::size_t comma);
+  bool argument_follows(std::size_t comma) const;
   bool skip_line_end();
-  bool ends_value(std::size_t comma);
-  TokenType positional_type();
-  bool begins_box(std::size_t at);
-  TokenType type_of_quoted(TokenType type);
-  std::size_t closing_quote(std::size_t begin, char quote);
-  bool begins_argument(std::size_t at);
+  bool ends_value(std::size_t comma) const;
+  TokenType positional_type() const;
+  bool begins_box(std::size_t at) const;
+  TokenType type_of_quoted(TokenType type) const;
+  std::size_t closing_quote(std::size_t begin, char quote) const;
+  bool begins_argument(std::size_t at) const;
 
   const Compiled& table_;
   Scan& scan_;
-  std::string_view text_;
+  const Text& text_;
   const Command& command_;
 };
 

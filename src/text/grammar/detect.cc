@@ -19,10 +19,9 @@ enum class Evidence : std::uint8_t { kNone, kFaint, kWeak, kStrong };
 /// What one table makes of a text, from left to right.
 class Witness {
  public:
-  Witness(const Compiled& table, std::string_view text) : table_(table), text_(text) {}
+  Witness(const Compiled& table, const Text& text) : table_(table), text_(text) {}
 
   const Compiled& table() const { return table_; }
-  bool undecided() const { return undecided_; }
 
   Evidence look(std::size_t at, const Tag& tag) {
     if (table_.calls && (at == 0 || text_[at - 1] == '\n')) {
@@ -36,56 +35,52 @@ class Witness {
   }
 
  private:
-  Evidence look_at_angle(std::size_t at, const Tag& tag) {
+  Evidence look_at_angle(std::size_t at, const Tag& tag) const {
     if (!table_.tags) return Evidence::kNone;
     const bool is_atom = match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kWhole;
-    const ElementName element = match_element(table_, text_, at);
-    undecided_ = undecided_ || element.is_cut;
-    const bool is_known = ((tag && table_.knows(tag)) || element) && may_hold(tag);
+    const bool is_element = match_element(table_, text_, at) != 0;
+    const bool is_known = ((tag && table_.knows(tag)) || is_element) && may_hold(tag);
     return is_atom || is_known ? Evidence::kStrong : Evidence::kNone;
   }
 
   // Numbers are not in another table's tokens: `<poly><loc_1>` is none of ref_box.
-  bool may_hold(const Tag& tag) {
+  bool may_hold(const Tag& tag) const {
     const bool is_other = table_.role(tag) == TagRole::kNumbers &&
                           match_atom(text_, tag.end, table_.atoms).kind != AtomMatch::Kind::kWhole;
     const Tag next = is_other ? match_tag(text_, tag.end) : Tag{};
-    undecided_ = undecided_ || next.is_cut || (is_other && tag.end == text_.size());
     return !next || table_.knows(next);
   }
 
-  Evidence look_at_line(std::size_t at) {
+  Evidence look_at_line(std::size_t at) const {
     const std::size_t begin = skip_blanks(text_, at);
-    const Label label = match_label(table_, text_, begin);
-    const Command command = match_command(table_, text_, label.end == 0 ? begin : skip_blanks(text_, label.end));
-    undecided_ = undecided_ || label.is_cut || command.is_cut;
+    const std::size_t label_end = match_label(table_, text_, begin);
+    const Command command = match_command(table_, text_, label_end == 0 ? begin : skip_blanks(text_, label_end));
     const bool is_command = command.kind != Command::Kind::kNone;
-    if (is_command && (command.is_known || label.end != 0)) return Evidence::kStrong;
-    return label.end == 0 ? Evidence::kNone : Evidence::kWeak;
+    if (is_command && (command.is_known || label_end != 0)) return Evidence::kStrong;
+    return label_end == 0 ? Evidence::kNone : Evidence::kWeak;
   }
 
   Evidence look_at_brackets(std::size_t at) {
     const Boxes boxes = match_boxes(text_, at, table_.grammar.counts);
-    undecided_ = undecided_ || boxes.box.is_cut;
     resume_ = boxes.first + 1;
     return boxes.box ? Evidence::kWeak : Evidence::kNone;
   }
 
   Evidence look_at_json(std::size_t at) {
     const JsonStart start = json_start(text_, at, table_.atoms);
-    undecided_ = undecided_ || start.undecided;
     resume_ = std::max(start.resume, at + 1);
     if (!start.begins || !has_required_atom()) return Evidence::kNone;
     if (start.has_keys) return Evidence::kStrong;
     return begins_answer(at) ? Evidence::kFaint : Evidence::kNone;
   }
 
-  // Of the grammars of JSON, one that names coordinate tokens stands for the answers that hold them.
+  // Of the grammars of JSON, one that names coordinate tokens stands for the answers that hold them. All of them type
+  // alike, so this asks no more of the text than what is there.
   bool has_required_atom() {
     const auto& required = table_.grammar.atoms;
     if (!has_atom_) {
       has_atom_ = required.empty() || std::ranges::any_of(required, [&](const std::string& pattern) {
-                    return text_.find(pattern.substr(0, pattern.find('{'))) != std::string_view::npos;
+                    return text_.so_far().find(pattern.substr(0, pattern.find('{'))) != std::string_view::npos;
                   });
     }
     return *has_atom_;
@@ -94,42 +89,34 @@ class Witness {
   // Whether nothing but spaces and a fence stands before `at`.
   bool begins_answer(std::size_t at) const {
     std::size_t p = skip_space(text_, 0);
-    if (text_.substr(p).starts_with("```")) p = skip_space(text_, skip_name(text_, p + 3));
+    if (text_.starts_with(p, "```")) p = skip_space(text_, skip_name(text_, p + 3));
     return p == at;
   }
 
   const Compiled& table_;
-  std::string_view text_;
+  const Text& text_;
   std::size_t resume_ = 0;
-  bool undecided_ = false;
   std::optional<bool> has_atom_;
 };
 
 }  // namespace
 
-const Compiled* detect(std::string_view text, const std::vector<std::shared_ptr<const Compiled>>& tables,
-                       bool& undecided) {
+const Compiled* detect(const Text& text, const std::vector<std::shared_ptr<const Compiled>>& tables) {
   std::vector<Witness> witnesses;
   for (const auto& table : tables) witnesses.emplace_back(*table, text);
   const Compiled* best = nullptr;
   Evidence most = Evidence::kNone;
-  bool is_cut = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  for (std::size_t at = 0; !text.ends(at); ++at) {
     const Tag tag = text[at] == '<' ? match_tag(text, at) : Tag{};
-    is_cut = is_cut || tag.is_cut;
     for (Witness& witness : witnesses) {
       const Evidence evidence = witness.look(at, tag);
-      if (evidence == Evidence::kStrong) {
-        undecided = is_cut || std::ranges::any_of(witnesses, &Witness::undecided);
-        return &witness.table();
-      }
+      if (evidence == Evidence::kStrong) return &witness.table();
       if (evidence > most) {
         most = evidence;
         best = &witness.table();
       }
     }
   }
-  undecided = true;
   return best;
 }
 

@@ -33,7 +33,7 @@ class Engine {
 
   const Compiled& table_;
   Scan& scan_;
-  std::string_view text_;
+  const Text& text_;
   Stretch stretch_ = Stretch::kProse;
   bool in_fence_ = false;
 };

@@ -298,7 +298,7 @@ bool JsonAutomaton::reads_text(const JsonPlace& place) const {
 TokenType JsonAutomaton::step_special(JsonPlace& place, std::string_view token) const {
   const bool is_angle = token.front() == '<';
   if (place.state == kDone || place.state == kEnd) {
-    return !is_angle || match_tag(token, 0).end == token.size() ? TokenType::kFormat : lose(place);
+    return !is_angle || match_tag(Text(token), 0).end == token.size() ? TokenType::kFormat : lose(place);
   }
   if (place.state < kValue || place.state >= kKey || !is_angle) return lose(place);
   TokenType type = TokenType::kFormat;

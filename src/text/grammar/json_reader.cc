@@ -10,48 +10,41 @@ constexpr std::array<std::string_view, 8> kLiterals = {"true",  "false", "null",
 
 bool is_literal(std::string_view word) { return std::ranges::find(kLiterals, word) != kLiterals.end(); }
 
-// Whether an element of a list may begin at `at`, which is not a bracket. `undecided` where the text's end cuts it.
-bool element_begins(std::string_view text, std::size_t at, const std::vector<Atom>& atoms, bool& undecided) {
+// Whether an element of a list begins at `at`, which is not a bracket, or the text's end cuts it.
+bool element_begins(const Text& text, std::size_t at, const std::vector<Atom>& atoms) {
   const char c = text[at];
   if (c == ']' || c == '"' || c == '\'') return true;
-  if (c == '<') {
-    undecided = match_tag(text, at).is_cut;
-    return undecided || match_atom(text, at, atoms).kind != AtomMatch::Kind::kNone;
-  }
+  if (c == '<') return match_tag(text, at).is_cut || match_atom(text, at, atoms).kind != AtomMatch::Kind::kNone;
   std::size_t end = number_end(text, at);
   if (end == at) end = python_number_end(text, at);
   if (end == at) {
     end = skip_name(text, at);
-    undecided = end == text.size();
-    if (!is_literal(text.substr(at, end - at))) return false;
+    if (!is_literal(text.between(at, end))) return false;
   }
   end = skip_space(text, end);
-  undecided = end == text.size();
-  return undecided || text[end] == ',' || text[end] == ']';
+  return text.ends(end) || text[end] == ',' || text[end] == ']';
 }
 
 }  // namespace
 
-JsonStart json_start(std::string_view text, std::size_t at, const std::vector<Atom>& atoms) {
+JsonStart json_start(const Text& text, std::size_t at, const std::vector<Atom>& atoms) {
   std::size_t p = at;
-  while (p < text.size() && (text[p] == '[' || is_space(text[p]))) ++p;
-  if (p == text.size()) return {.begins = true, .undecided = true, .resume = p};
+  while (!text.ends(p) && (text[p] == '[' || is_space(text[p]))) ++p;
+  if (text.ends(p)) return {.begins = true, .resume = p};
   if (text[p] == '{') {
     const std::size_t key = skip_space(text, p + 1);
-    if (key == text.size()) return {.begins = true, .undecided = true, .has_keys = true};
+    if (text.ends(key)) return {.begins = true, .has_keys = true};
     const bool begins = text[key] == '"' || text[key] == '\'' || text[key] == '}';
     return {.begins = begins, .has_keys = true, .resume = p + 1};
   }
-  bool undecided = false;
-  const bool begins = element_begins(text, p, atoms, undecided);
-  return {.begins = begins, .undecided = undecided, .has_keys = text[p] == '"' || text[p] == '\'', .resume = p};
+  const bool has_keys = text[p] == '"' || text[p] == '\'';
+  return {.begins = element_begins(text, p, atoms), .has_keys = has_keys, .resume = p};
 }
 
 void JsonReader::read() {
   do {
     if (!step()) return;
-  } while (!frames_.empty() && scan_.at() < scan_.size());
-  if (!frames_.empty()) scan_.undecided(scan_.size());
+  } while (!frames_.empty() && !scan_.is_at_end());
 }
 
 // Reads one lexeme; false where the value ends before it.
@@ -82,14 +75,14 @@ bool JsonReader::step() {
       string();
       return true;
     case '<':
-      if (match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone && scan_.tag_at(at)) return false;
+      if (match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kNone && match_tag(text_, at)) return false;
       angle();
       return true;
     case '/':
       comment();
       return true;
     case '`':
-      if (text_.substr(at).starts_with("```")) return false;
+      if (text_.starts_with(at, "```")) return false;
       break;
     default:
       break;
@@ -156,10 +149,9 @@ void JsonReader::string() {
   const std::size_t quote = scan_.at();
   const bool in_key = in_dict() && phase_ != Phase::kValue;
   const StringEnd found = in_key ? key_end(text_, quote) : value_end(text_, quote, in_dict());
-  if (found.undecided) scan_.undecided(quote);
   if (found.lost_key != 0) return lost_quote(found);
   if (found.names && dicts_ > 0) {
-    return take_key(text_.substr(quote + 1, found.content_end - quote - 1), found.end);
+    return take_key(text_.between(quote + 1, found.content_end), found.end);
   }
   put_string_value(found);
   after_value();
@@ -171,7 +163,7 @@ void JsonReader::lost_quote(const StringEnd& found) {
   while (end > scan_.at() + 1 && (is_space(text_[end - 1]) || text_[end - 1] == ',')) --end;
   scan_.put(end, context_ == TokenType::kDesc ? TokenType::kDesc : TokenType::kFormat);
   const std::size_t key = found.lost_key + 1;
-  take_key(text_.substr(key, found.content_end - key), found.end);
+  take_key(text_.between(key, found.content_end), found.end);
 }
 
 void JsonReader::put_string_value(const StringEnd& found) {
@@ -181,8 +173,8 @@ void JsonReader::put_string_value(const StringEnd& found) {
 
 // Quoted coordinate tokens are COORD between their quotes.
 void JsonReader::put_atoms(std::size_t begin, std::size_t end) {
-  const std::string_view inside = text_.substr(0, end);
-  for (std::size_t at = inside.find('<', begin); at != std::string_view::npos;) {
+  const Text inside = text_.until(end);
+  for (std::size_t at = inside.find('<', begin); at < end;) {
     const AtomMatch match = match_atom(inside, at, table_.atoms);
     const bool is_whole = match.kind == AtomMatch::Kind::kWhole;
     if (is_whole) {
@@ -194,7 +186,6 @@ void JsonReader::put_atoms(std::size_t begin, std::size_t end) {
 }
 
 void JsonReader::number(std::size_t end) {
-  if (end == scan_.size()) scan_.undecided(scan_.at());
   scan_.put(end, context_ == TokenType::kCoord ? TokenType::kCoord : TokenType::kFormat);
   after_value();
 }
@@ -204,38 +195,32 @@ void JsonReader::angle() {
   const std::size_t at = scan_.at();
   const AtomMatch match = match_atom(text_, at, table_.atoms);
   if (match.kind == AtomMatch::Kind::kWhole) return number(match.end);
-  const std::size_t stop = text_.find_first_of(" \t\r\n,:[]{}<\"'", at + 1);
-  if (stop == std::string_view::npos) scan_.undecided(at);
-  scan_.put_unparsed(std::min(stop, text_.size()));
+  scan_.put_unparsed(text_.find_any(" \t\r\n,:[]{}<\"'", at + 1));
   after_value();
 }
 
 void JsonReader::comment() {
   const std::size_t at = scan_.at();
-  const char kind = peek(text_, at + 1);
-  if (kind != '/' && kind != '*') {
-    if (at + 1 == scan_.size()) scan_.undecided(at);
-    return scan_.put_unparsed(at + 1);
-  }
+  const char kind = text_.peek(at + 1);
+  if (kind != '/' && kind != '*') return scan_.put_unparsed(at + 1);
   const std::size_t stop = kind == '/' ? text_.find('\n', at) : text_.find("*/", at + 2);
-  scan_.put(stop == std::string_view::npos ? scan_.size() : stop + (kind == '/' ? 1 : 2), TokenType::kFormat);
+  scan_.put(text_.ends(stop) ? stop : stop + (kind == '/' ? 1 : 2), TokenType::kFormat);
 }
 
 // Anything else. A bare word before a colon is a key.
 bool JsonReader::word() {
   const std::size_t at = scan_.at();
   std::size_t end = at;
-  while (end < text_.size() && (is_name(text_[end]) || is_beyond_ascii(text_[end]) ||
-                                (text_[end] == '\'' && end > at && is_letter(peek(text_, end + 1))))) {
+  while (!text_.ends(end) && (is_name(text_[end]) || is_beyond_ascii(text_[end]) ||
+                              (text_[end] == '\'' && end > at && is_letter(text_.peek(end + 1))))) {
     ++end;
   }
-  const std::string_view word = text_.substr(at, end - at);
+  const std::string_view word = text_.between(at, end);
   std::size_t colon = end;
-  if (!word.empty() && (peek(text_, colon) == '"' || peek(text_, colon) == '\'')) ++colon;
+  if (!word.empty() && (text_.peek(colon) == '"' || text_.peek(colon) == '\'')) ++colon;
   const std::size_t past_quote = colon;
   colon = skip_space(text_, colon);
-  if (colon == text_.size()) scan_.undecided(at);
-  if (!word.empty() && peek(text_, colon) == ':' && in_dict()) {
+  if (!word.empty() && text_.peek(colon) == ':' && in_dict()) {
     take_key(word, past_quote);
     return true;
   }
@@ -260,7 +245,7 @@ bool JsonReader::is_prose_line() const {
   if (phase_ != Phase::kAfterValue || !(is_letter(text_[at]) || is_beyond_ascii(text_[at]))) return false;
   std::size_t begin = at;
   while (begin > 0 && is_space(text_[begin - 1])) --begin;
-  return text_.substr(begin, at - begin).find('\n') != std::string_view::npos;
+  return text_.between(begin, at).find('\n') != std::string_view::npos;
 }
 
 }  // namespace typetally::marking

@@ -13,13 +13,12 @@ namespace typetally::marking {
 
 /// Whether a JSON value begins at a bracket.
 struct JsonStart {
-  bool begins = false;
-  bool undecided = false;  ///< the text ends before that is clear
+  bool begins = false;     ///< also where the text ends before that is clear
   bool has_keys = false;   ///< a dict or a string comes first, not a number
   std::size_t resume = 0;  ///< where it does not begin: nor does it at any bracket before this byte
 };
 
-JsonStart json_start(std::string_view text, std::size_t at, const std::vector<Atom>& atoms);
+JsonStart json_start(const Text& text, std::size_t at, const std::vector<Atom>& atoms);
 
 /// Types one JSON value, valid or not, from its opening bracket on. It ends with its last closing bracket, a fence, a
 /// special token, or a new line of prose after a value.
@@ -54,7 +53,7 @@ class JsonReader {
 
   const Compiled& table_;
   Scan& scan_;
-  std::string_view text_;
+  const Text& text_;
   // What is open: kDictFrame, or a list by the type its elements take. One byte, since answers nest as they like.
   std::vector<TokenType> frames_;
   std::int64_t dicts_ = 0;

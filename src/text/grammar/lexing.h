@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-namespace typetally::marking {
+#include "text/grammar/text.h"
 
-inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+namespace typetally::marking {
 
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -20,19 +20,16 @@ constexpr bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >=
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool equal_in_any_case(std::string_view a, std::string_view b);
 
-std::size_t skip_space(std::string_view text, std::size_t at);
-std::size_t skip_digits(std::string_view text, std::size_t at);
-std::size_t skip_name(std::string_view text, std::size_t at);
-
-/// `byte` or 0 past the end; no text is told apart from one that goes on with NUL, which no reader looks for.
-constexpr char peek(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : '\0'; }
+std::size_t skip_space(const Text& text, std::size_t at);
+std::size_t skip_digits(const Text& text, std::size_t at);
+std::size_t skip_name(const Text& text, std::size_t at);
 
 /// The end of the decimal number at `at`, or `at` where none is. A number that the text's end cuts ("-", "1e", "0.") is
 /// one.
-std::size_t number_end(std::string_view text, std::size_t at);
+std::size_t number_end(const Text& text, std::size_t at);
 
 /// The end of NaN, Infinity or -Infinity at `at` (also where the text's end cuts it), or `at`.
-std::size_t python_number_end(std::string_view text, std::size_t at);
+std::size_t python_number_end(const Text& text, std::size_t at);
 
 /// A coordinate token's shape: "<loc{4}>" is {"<loc", ">", 4, 4}.
 struct Atom {
@@ -49,7 +46,7 @@ struct AtomMatch {
 };
 
 /// The coordinate token at `at`. Broken: the prefix is there, the rest is not.
-AtomMatch match_atom(std::string_view text, std::size_t at, const std::vector<Atom>& atoms);
+AtomMatch match_atom(const Text& text, std::size_t at, const std::vector<Atom>& atoms);
 
 /// A tag: `<name attributes>`, `</name>`, `<name/>`, `<|name|>`, or with full-width bars.
 struct Tag {
@@ -61,9 +58,9 @@ struct Tag {
   explicit operator bool() const { return end != 0; }
 };
 
-Tag match_tag(std::string_view text, std::size_t at);
+Tag match_tag(const Text& text, std::size_t at);
 
 /// Whether text[at..] is a tag or a coordinate token that the text's end cuts.
-bool is_cut_tag(std::string_view text, std::size_t at);
+bool is_cut_tag(const Text& text, std::size_t at);
 
 }  // namespace typetally::marking

@@ -58,18 +58,16 @@ Result<Marker> Marker::create(Grammar grammar, const std::optional<KeySets>& key
 
 std::int64_t Marker::mark(std::string_view text, std::span<const ByteRange> specials, std::vector<Span>& spans,
                           std::int64_t* settled) const {
-  bool undecided = false;
-  const Compiled* table = tables_->chosen.get();
-  if (table == nullptr) table = marking::detect(text, tables_->asked, undecided);
   marking::Scan scan(text, specials, spans);
+  const Compiled* table = tables_->chosen.get();
+  if (table == nullptr) table = marking::detect(scan.text(), tables_->asked);
   marking::Engine(table == nullptr ? marking::prose() : *table, scan).run();
-  if (settled != nullptr) *settled = undecided ? 0 : static_cast<std::int64_t>(scan.settled());
+  if (settled != nullptr) *settled = static_cast<std::int64_t>(scan.settled());
   return scan.unparsed();
 }
 
 std::string_view Marker::detect(std::string_view text) const {
-  bool undecided = false;
-  const Compiled* table = marking::detect(text, tables_->asked, undecided);
+  const Compiled* table = marking::detect(marking::Text(text), tables_->asked);
   return table == nullptr ? "prose" : std::string_view(table->grammar.name);
 }
 

@@ -8,8 +8,8 @@
 namespace typetally::marking {
 
 /// Types one item of coordinates at scan.at(): a number or coordinate token COORD, a word, sign or broken token FORMAT.
-/// `end` bounds it.
-void put_item(const Compiled& table, Scan& scan, std::size_t end, TokenType number_type = TokenType::kCoord);
+/// It lies in `text`: scan.text(), or its part up to where the item has to end.
+void put_item(const Compiled& table, Scan& scan, const Text& text, TokenType number_type = TokenType::kCoord);
 
 /// Types the body of a box: up to the next tag or special token. Where no closing tag of a box comes first, a word
 /// other than `none` ends it too.

@@ -101,11 +101,15 @@ bool says_something(std::string_view text) {
   return false;
 }
 
+bool says_something(const Text& text, std::size_t at) {
+  return says_something(text.between(at, text.ends(at + 3) ? text.size() : at + 4));
+}
+
 void put_stretch(Scan& scan, std::size_t end, Stretch stretch, std::string_view separators) {
   if (stretch == Stretch::kAlone) return scan.put(end, TokenType::kDesc);
   const std::size_t offset = scan.at();
   if (offset >= end) return;
-  const std::string_view text = scan.text().substr(offset, end - offset);
+  const std::string_view text = scan.text().between(offset, end);
   const std::size_t begin = trim_front(text, 0, separators);
   const std::size_t last = trim_back(text, begin, separators);
   const bool is_desc = stretch == Stretch::kDescription || says_something(text.substr(begin, last - begin));

@@ -20,4 +20,7 @@ void put_stretch(Scan& scan, std::size_t end, Stretch stretch, std::string_view 
 /// Whether a text holds a letter, digit or emoji. Bytes that are no UTF-8 count as such.
 bool says_something(std::string_view text);
 
+/// The same of the byte at `at` and the three after it, which hold a character of any length.
+bool says_something(const Text& text, std::size_t at);
+
 }  // namespace typetally::marking

@@ -13,17 +13,21 @@
 namespace typetally::marking {
 
 /// One answer while it is read: the text, how far its bytes are typed, and what the readers found out on the way.
-/// Readers move forward only and type every byte that they pass, so the spans tile the text whatever they do.
+/// Readers move forward only and type every byte that they pass, so the spans tile the text whatever they do. All that
+/// they know of the text they ask it, so what they type before they ask beyond its end stands whatever follows.
 class Scan {
  public:
   Scan(std::string_view text, std::span<const ByteRange> specials, std::vector<Span>& spans)
-      : text_(text), specials_(specials), spans_(spans), undecided_(text.size()) {
+      : text_(text, &is_exhausted_), specials_(specials), spans_(spans) {
     spans_.clear();
   }
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
 
-  std::string_view text() const { return text_; }
-  std::size_t size() const { return text_.size(); }
-  std::size_t at() const { return at_; }  ///< all bytes before it are typed
+  const Text& text() const { return text_; }
+  std::size_t at() const { return at_; }              ///< all bytes before it are typed
+  bool is_at_end() const { return text_.ends(at_); }  ///< no byte is left
+  std::size_t settled() const { return settled_; }    ///< bytes that keep their type whatever follows
 
   /// Types the bytes from at() to `end`.
   void put(std::size_t end, TokenType type) {
@@ -34,6 +38,7 @@ class Scan {
       spans_.push_back({static_cast<std::int64_t>(at_), static_cast<std::int64_t>(end), type});
     }
     at_ = end;
+    if (!is_exhausted_) settled_ = at_;
   }
 
   /// Types bytes that no rule places.
@@ -49,44 +54,35 @@ class Scan {
     return next_ < specials_.size() && specials_[next_].begin == offset ? specials_[next_] : ByteRange{offset, offset};
   }
 
-  /// Where the first special token at or after `at` begins, or the text's size. Same condition on `at`.
+  /// Where the first special token at or after `at` begins; beyond the text where there is none. Same condition on
+  /// `at`.
   std::size_t next_special(std::size_t at) {
     special_at(at);
-    return next_ < specials_.size() ? static_cast<std::size_t>(specials_[next_].begin) : text_.size();
-  }
-
-  /// A decision looked as far as the text's end: more text may change the types from `from` on.
-  void undecided(std::size_t from) { undecided_ = std::min(undecided_, from); }
-
-  /// The tag at `at`, or none; one that the text's end cuts leaves what is not typed yet undecided.
-  Tag tag_at(std::size_t at) {
-    const Tag tag = match_tag(text_, at);
-    if (tag.is_cut) undecided(at_);
-    return tag;
+    return next_ < specials_.size() ? static_cast<std::size_t>(specials_[next_].begin) : std::string_view::npos;
   }
 
   /// The next tag from at() on, or none. Kept until it is passed, so that asking often costs no more than asking once.
   Tag next_tag() {
     if (next_tag_ && next_tag_begin_ >= at_) return next_tag_;
     next_tag_ = {};
-    for (tags_from_ = std::max(tags_from_, at_); !next_tag_ && tags_from_ < text_.size();) {
-      next_tag_begin_ = std::min(text_.find('<', tags_from_), text_.size());
-      if (next_tag_begin_ < text_.size()) next_tag_ = tag_at(next_tag_begin_);
+    for (tags_from_ = std::max(tags_from_, at_); !next_tag_ && !text_.ends(tags_from_);) {
+      next_tag_begin_ = text_.find('<', tags_from_);
+      next_tag_ = match_tag(text_, next_tag_begin_);
       tags_from_ = next_tag_begin_ + 1;
     }
     return next_tag_;
   }
 
   std::int64_t unparsed() const { return unparsed_; }
-  std::size_t settled() const { return undecided_; }
 
  private:
-  std::string_view text_;
+  bool is_exhausted_ = false;
+  Text text_;
   std::span<const ByteRange> specials_;
   std::vector<Span>& spans_;
   std::size_t at_ = 0;
+  std::size_t settled_ = 0;
   std::size_t next_ = 0;
-  std::size_t undecided_;
   std::size_t tags_from_ = 0;  // where next_tag() has not looked yet
   std::size_t next_tag_begin_ = 0;
   Tag next_tag_;
