@@ -28,7 +28,7 @@ inline constexpr float kNegligible = 40.0f;
 /// One row. Instructions per vector of bfloat16 under AVX-512: 1 to unpack, 1 for the extremes, 12 for the two sums
 /// (AVX2: 13) and 0.3 for their widening; 6 of them multiply, of which Zen 4 starts one
 /// 512-bit vector per cycle. Arithmetic bounds it, not memory: 5 G logits/s are 10 GB/s.
-/// SSE4, without multiply-add, pays for the exactness of Weigh::reduce.
+/// SSE4, without multiply-add, takes 24 for the two sums, and is bound by how long they wait for each other (Sums).
 template <class T>
 class RowReader {
  public:

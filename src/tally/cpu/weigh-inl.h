@@ -26,6 +26,12 @@ inline constexpr float kLowest = -86.0f;
 inline constexpr float kLog2E = 0x1.715476p+0f;
 inline constexpr float kLn2 = 0x1.62e43p-1f;  // 2e-9 too large
 
+/// The first half of exp(t): t = n ln 2 + f, with n in the last bits.
+struct Reduced {
+  V32 f;
+  hn::Vec<U32> n;
+};
+
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 
 #if HWY_TARGET <= HWY_AVX3
@@ -87,16 +93,19 @@ class Weigh {
 
   /// `rest` is added to t with more care than t itself could hold.
   template <bool kRest>
-  HWY_INLINE V32 operator()(V32 t, V32 rest) const {
+  HWY_INLINE Reduced reduce(V32 t, V32 rest) const {
     const F32 d;
-    const U32 du;
     const auto magic = hn::Set(d, 1.5f * static_cast<float>(1 << (23 - Powers::kBits)));  // its last bit is 2^-kBits
     const auto shifted = hn::MulAdd(t, hn::Set(d, kLog2E), magic);
     auto f = hn::NegMulAdd(hn::Sub(shifted, magic), hn::Set(d, kLn2), t);
     if constexpr (kRest) f = hn::Add(f, rest);
-    const auto n = hn::BitCast(du, shifted);
-    const auto power = hn::BitCast(d, hn::Add(powers_.fraction(n), hn::ShiftLeft<23 - Powers::kBits>(n)));
-    return hn::MulAdd(power, Powers::exp_minus_1(f), power);
+    return {f, hn::BitCast(U32(), shifted)};
+  }
+
+  HWY_INLINE V32 exp(const Reduced& t) const {
+    const auto bits = hn::Add(powers_.fraction(t.n), hn::ShiftLeft<23 - Powers::kBits>(t.n));
+    const auto power = hn::BitCast(F32(), bits);
+    return hn::MulAdd(power, Powers::exp_minus_1(t.f), power);
   }
 
  private:
@@ -105,27 +114,32 @@ class Weigh {
 
 #else
 
-/// n = t log2(e) rounded, f = t - n ln 2, exp(t) = 2^n (1 + f p(f)) with p of degree 4, minimax within 9e-8.
+/// n = t log2(e) rounded, f = t - n ln 2, exp(t) = 2^n (1 + f + f^2 p(f)) with p of degree 3, minimax within 1.05e-7.
+/// The two halves of p do not wait for each other.
 class Weigh {
  public:
   template <bool kRest>
-  HWY_INLINE V32 operator()(V32 t, V32 rest) const {
+  HWY_INLINE Reduced reduce(V32 t, V32 rest) const {
     const F32 d;
     const auto magic = hn::Set(d, 0x1.8p+23f);  // its last bit is worth 1
     const auto shifted = hn::MulAdd(t, hn::Set(d, kLog2E), magic);
-    auto f = reduce(t, hn::Sub(shifted, magic));
+    auto f = less_ln2(t, hn::Sub(shifted, magic));
     if constexpr (kRest) f = hn::Add(f, rest);
-    auto p = hn::MulAdd(f, hn::Set(d, 0x1.0fa82ap-7f), hn::Set(d, 0x1.573a54p-5f));
-    p = hn::MulAdd(f, p, hn::Set(d, 0x1.555a6ap-3f));
-    p = hn::MulAdd(f, p, hn::Set(d, 0x1.fffdc6p-2f));
-    p = hn::MulAdd(f, p, hn::Set(d, 0x1.fffff6p-1f));
-    p = hn::MulAdd(f, p, hn::Set(d, 1.0f));
+    return {f, hn::BitCast(U32(), shifted)};
+  }
+
+  HWY_INLINE V32 exp(const Reduced& t) const {
+    const F32 d;
     const U32 du;
-    return hn::BitCast(d, hn::Add(hn::BitCast(du, p), hn::ShiftLeft<23>(hn::BitCast(du, shifted))));
+    const auto f = t.f, ff = hn::Mul(f, f);
+    const auto low = hn::MulAdd(f, hn::Set(d, 0x1.5557aep-3f), hn::Set(d, 0x1.fffdfcp-2f));
+    const auto high = hn::MulAdd(f, hn::Set(d, 0x1.106284p-7f), hn::Set(d, 0x1.5729f0p-5f));
+    const auto p = hn::Add(hn::MulAdd(ff, hn::MulAdd(ff, high, low), f), hn::Set(d, 1.0f));
+    return hn::BitCast(d, hn::Add(hn::BitCast(du, p), hn::ShiftLeft<23>(t.n)));
   }
 
  private:
-  static HWY_INLINE V32 reduce(V32 t, V32 n) {
+  static HWY_INLINE V32 less_ln2(V32 t, V32 n) {
     const F32 d;
 #if HWY_NATIVE_FMA
     return hn::NegMulAdd(n, hn::Set(d, kLn2), t);
