@@ -17,7 +17,8 @@ class TokenTypeMetricsConfig:
 
     enabled: False turns everything off.
     include, exclude: data set labels, compared stripped and lower-cased. A sample counts if its label is in `include`
-        ("*" stands for all, an empty sequence for none) and not in `exclude`, which wins.
+        ("*" stands for all, an empty sequence for none) and not in `exclude`, which wins. A config that names neither
+        counts "lvis" alone; without a config `attach` counts all.
     extended: also report the keys that dashboards rarely need (loss by type, top-5 accuracy, shares, coverage).
 
     Raises TypeError for a field of the wrong type; a lone string is refused too, as it would pass for letters.

@@ -18,7 +18,7 @@ FIRST_BATCHES = 10
 
 
 class FilterWatch:
-    """Watches the first batches of a run."""
+    """Watches the first batches of a run, or all of them where there are fewer."""
 
     def __init__(self, config: TokenTypeMetricsConfig) -> None:
         self._config = config
@@ -35,8 +35,13 @@ class FilterWatch:
         self._batches += 1
         self._labels.update(sample.dataset_label for sample in notes.samples)
         if self._batches == FIRST_BATCHES:
-            self._done = True
+            self.end()
+
+    def end(self) -> None:
+        """No batch follows: warns where none of those seen had a sample that counts."""
+        if self._batches and not self._done:
             self._warn()
+        self._done = True
 
     def _warn(self) -> None:
         seen = ", ".join(f"{label!r} ({count} samples)" for label, count in self._labels.most_common(10))
@@ -44,7 +49,7 @@ class FilterWatch:
             "[token types] no sample of the first %d batches is in include=%s without exclude=%s. Labels seen: %s. "
             'Set include to the labels that count, or to ("*",) for all; a sample\'s label is its metadata.dataset, '
             "dataset or dataset_name.",
-            FIRST_BATCHES,
+            self._batches,
             list(self._config.include),
             list(self._config.exclude),
             seen,

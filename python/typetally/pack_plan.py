@@ -33,7 +33,8 @@ class PackPlan:
     efficiency: float
     """Tokens / (packs * capacity), oversized packs excluded; 1.0 without packs."""
     gap: float | None
-    """(packs - lower_bound) / lower_bound, oversized packs excluded; None with weights."""
+    """(packs - lower_bound) / lower_bound, oversized packs excluded; None with weights and where `drop_last` left packs
+    out."""
     oversized_indices: NDArray[np.int64]
     """Samples longer than the capacity (or heavier than the weight capacity), whatever became of them."""
     dropped_indices: NDArray[np.int64]
@@ -129,13 +130,14 @@ def plan_packs(
         weight_capacity or 0,
     )
     bound = plan.lower_bound if weights is None else None
+    left_out = len(plan.dropped_indices) - (len(plan.oversized_indices) if oversized == "drop" else 0)
     return PackPlan(
         offsets=plan.offsets,
         indices=plan.indices,
         capacity=capacity,
         lower_bound=bound,
         efficiency=plan.efficiency,
-        gap=None if bound is None else (plan.packs - bound) / bound if bound else 0.0,
+        gap=None if bound is None or left_out else (plan.packs - bound) / bound if bound else 0.0,
         oversized_indices=plan.oversized_indices,
         dropped_indices=plan.dropped_indices,
         truncated=oversized == "truncate",

@@ -86,6 +86,15 @@ def test_a_wrap_put_around_ours_survives_detach(tmp_path):
     assert not any(ours(line) for line in trainer.state.log_history)
 
 
+def test_a_filter_that_matches_nothing_is_said_even_of_a_short_run(tmp_path, caplog):
+    trainer = text_trainer(tmp_path)
+    tt.attach(trainer, config=tt.TokenTypeMetricsConfig(extended=True))
+    trainer.train()
+    (warning,) = records(caplog, logging.WARNING)
+    assert "no sample of the first 3 batches" in warning.getMessage()
+    assert "'default'" in warning.getMessage()
+
+
 def test_an_exception_in_a_hook_is_logged_once_counted_and_forgotten(tmp_path, caplog, monkeypatch):
     update, calls = tt.TokenTypeMeter.update, []
 

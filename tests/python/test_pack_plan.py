@@ -77,6 +77,13 @@ def test_realistic_lengths_are_planned_close_to_the_bound() -> None:
         assert plan.gap <= 0.0005
 
 
+def test_what_is_left_out_is_not_below_the_bound() -> None:
+    plan = tt.plan_packs([5, 5, 9], 10, multiple_of=8, drop_last=True)
+    assert (len(plan), plan.dropped, plan.gap) == (0, 3, None)
+    dropped = tt.plan_packs([5, 5, 11], 10, oversized="drop", multiple_of=1, drop_last=True)
+    assert (len(dropped), dropped.dropped, dropped.gap) == (1, 1, 0.0)
+
+
 def test_packed_dataset_feeds_a_data_loader_with_workers() -> None:
     rows = [{"input_ids": [i] * n, "labels": [i] * n} for i, n in enumerate(LENGTHS)]
     plan = tt.plan_packs(LENGTHS, 10)

@@ -56,7 +56,8 @@ def print_summary(summary: dict[str, Any], name: str, out: Path, bad: Sequence[B
     figures.add_column(justify="right")
     figures.add_row("packs", f"{summary['packs']:,}")
     figures.add_row("lower bound, without oversized", f"{summary['lower_bound']:,}")
-    figures.add_row("above it", f"{summary['above_bound']:.4%}")
+    if summary["above_bound"] is not None:
+        figures.add_row("above it", f"{summary['above_bound']:.4%}")
     figures.add_row(f"full of {summary['capacity']:,} tokens", f"{summary['efficiency']:.2%}")
     figures.add_row("samples per pack", f"{summary['samples_per_pack']:.1f}")
     figures.add_row(f"oversized ({summary['oversized']['mode']})", f"{summary['oversized']['samples']:,}")

@@ -23,7 +23,7 @@ def attach(
     TRL's and ms-swift's among them.
 
     typer: how tokens are typed; by default the "auto" grammar over the vocabulary of `trainer.processing_class` (a
-    tokenizer or a processor). config: which data sets count; by default all. check_isolation: "first-batch" runs
+    tokenizer or a processor). config: which data sets count; without one all. check_isolation: "first-batch" runs
     `typetally.check_isolation` once, on each rank's first packed micro-batch of training, and logs what it found: a
     warning with what to change where documents see each other.
 

@@ -119,8 +119,10 @@ class Handle:
         if ("loss" in logs or ended) and not self._recorder.evaluating:
             prefix = "train_" if ended else ""
             add_to_line(logs, self._recorder.close_window(), prefix, coming_keys(self._trainer))
-            if ended and self._trainer.is_world_process_zero():
-                _say(self._recorder.covered["train"])
+            if ended:
+                self._recorder.end_run()
+                if self._trainer.is_world_process_zero():
+                    _say(self._recorder.covered["train"])
         return inner(logs, *args, **kwargs)
 
 

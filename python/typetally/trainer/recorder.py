@@ -63,6 +63,10 @@ class Recorder:
             self._train = self._open()
             self.covered["train"] = Coverage()
 
+    def end_run(self) -> None:
+        """train() is about to return."""
+        self._watch.end()
+
     def close_window(self) -> dict[str, float]:
         """The metrics, over all ranks, of the innermost open window; a training window starts anew."""
         mode, window = ("eval", self._evaluations[-1]) if self._evaluations else ("train", self._train)
