@@ -1,5 +1,7 @@
 """Shows what a grounding vision-language model is learning: loss, accuracy and entropy by token type."""
 
+from importlib.metadata import version
+
 from typetally._core import set_num_threads
 from typetally.boundaries import document_boundaries
 from typetally.collate import collate_packed, collate_padded
@@ -18,6 +20,8 @@ from typetally.tokens_page import Rendered
 from typetally.trainer import TokenTypeMetricsMixin, attach
 from typetally.typer import Span, TokenTyper, TypedLabels, TypedPayload
 from typetally.vocabulary import Vocabulary
+
+__version__ = version("typetally")
 
 __all__ = [
     "Grammar",

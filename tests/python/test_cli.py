@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_a_wrong_call_exits_with_2(arguments):
     done = typetally(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_the_packages():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    done = typetally("--version")
+    assert (done.returncode, done.stdout) == (0, project["project"]["version"] + "\n")
+    assert tt.__version__ == project["project"]["version"]
 
 
 GOOD = '{"objects": [{"desc": "red", "bbox_2d": [1, 2, 300, 400]}]}'

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+import typetally
 from typetally.cli.audit import audit
 from typetally.cli.demo import demo
 from typetally.cli.grammars import grammars
@@ -29,8 +31,18 @@ app.command()(plugin)
 app.command()(show)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(typetally.__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Makes `typetally` a command with subcommands, however few there are."""
 
 
