@@ -6,10 +6,10 @@ docs/command-line.md lists the formats.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from typetally._payload_route import REFERENCE_KEYS, serialize_payload
 from typetally.config import TokenTypeMetricsConfig
@@ -54,7 +54,7 @@ class Sample:
         return [turn.text for turn in self.turns if turn.is_answer]
 
 
-def read_records(stream: BinaryIO, first: int = 1) -> Iterator[tuple[int, dict[str, Any]] | BadLine]:
+def read_records(stream: Iterable[bytes], first: int = 1) -> Iterator[tuple[int, dict[str, Any]] | BadLine]:
     """The JSON objects of a JSON Lines stream in order with their line numbers, which begin at `first`; blank lines are
     passed over."""
     for number, raw in enumerate(stream, first):
@@ -69,12 +69,18 @@ def read_records(stream: BinaryIO, first: int = 1) -> Iterator[tuple[int, dict[s
             yield bad_line(number, error)
 
 
+def samples_of(stream: Iterable[bytes], first: int = 1) -> Iterator[Sample | BadLine]:
+    """The samples of a JSON Lines stream in order; its line numbers begin at `first`."""
+    for found in read_records(stream, first):
+        yield found if isinstance(found, BadLine) else read_sample(*found)
+
+
 def read_samples(path: Path, on_bytes: Callable[[int], object] = lambda _: None) -> Iterator[Sample | BadLine]:
     """The samples of a file in order. `on_bytes` is told, every thousand lines and at the end, how many bytes have been
     read. OSError if the file cannot be read."""
     with path.open("rb") as stream:
-        for count, found in enumerate(read_records(stream), 1):
-            yield found if isinstance(found, BadLine) else read_sample(*found)
+        for count, found in enumerate(samples_of(stream), 1):
+            yield found
             if count % 1000 == 0:
                 on_bytes(stream.tell())
         on_bytes(stream.tell())

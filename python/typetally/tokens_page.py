@@ -63,8 +63,11 @@ class _Entry:
     text: str
 
 
-def assemble(answers: Sequence[Answer], title: str = "typetally") -> Rendered:
-    """The page of the answers. Ids in it are drawn at random, so that several can stand in one notebook."""
+def assemble(
+    answers: Sequence[Answer], title: str = "typetally", unit: str = "tokens", notes: Sequence[str] = ()
+) -> Rendered:
+    """The page of the answers. unit: what their tokens are called; notes: what to know of the answers as a whole. Ids
+    in it are drawn at random, so that several can stand in one notebook."""
     name = f"tt-{secrets.token_hex(5)}"
     places = [
         _Place(token, token.score, f"{name}-{number}-{at}", answer.caption)
@@ -77,7 +80,8 @@ def assemble(answers: Sequence[Answer], title: str = "typetally") -> Rendered:
         "tokens.html",
         name=name,
         answers=answers,
-        legend=_legend([token for answer in answers for token in answer.tokens]),
+        legend=_legend([token for answer in answers for token in answer.tokens], unit),
+        notes=notes,
         scale=_scale(),
         worst=worst if places else {},
         anchors={place.anchor for listed in worst.values() for place in listed},
@@ -97,13 +101,13 @@ def _scale() -> list[str]:
     return [f"< {LEVELS[0]:g}", *between, f"≥ {LEVELS[-1]:g}"]
 
 
-def _legend(tokens: Sequence[ShownToken]) -> list[_Entry]:
+def _legend(tokens: Sequence[ShownToken], unit: str) -> list[_Entry]:
     entries = []
     for name in TYPE_NAMES.values():
         chosen = [token for token in tokens if token.name == name]
         if not chosen:
             continue
-        text = f"tokens: {len(chosen):,}"
+        text = f"{unit}: {len(chosen):,}"
         if scores := [token.score for token in chosen if token.score is not None]:
             hits = fmean(not score.missed for score in scores)
             nll, entropy = fmean(score.nll for score in scores), fmean(score.entropy for score in scores)

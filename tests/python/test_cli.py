@@ -1,6 +1,8 @@
 """The command line: what it lists, and its exit codes."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -97,6 +99,28 @@ def test_audit_of_what_cannot_be_read_exits_with_2(data, shared_data, tmp_path):
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("text", ["", "\n \n"])
+@pytest.mark.parametrize("command", ["audit", "show", "pack"])
+def test_a_file_with_nothing_in_it_is_said_to_be_empty(command, text, shared_data, tmp_path):
+    (tmp_path / "train.jsonl").write_text(text)
+    more = {"audit": ["--html", "a.html"], "show": [], "pack": ["--capacity", "9"]}[command]
+    tokenizer = shared_data / "tokenizers/qwen3"
+    done = typetally(command, "train.jsonl", "--tokenizer", tokenizer, *more, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "train.jsonl: there is nothing in it\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("audit", "--html"), ("show", "--html"), ("pack", "--capacity", "9", "--out")], ids=lambda all: all[0]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(arguments, data, tmp_path):
+    command, *options = arguments
+    # Reading the tokenizer, which is none, would come first among the work.
+    wide = os.environ | {"COLUMNS": "400"}
+    done = typetally(command, data, "--tokenizer", data, *options, tmp_path / "no" / "out.npz", env=wide)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no such folder: {tmp_path / 'no'}" in done.stderr
+
+
 def test_the_plugins_path_is_printed():
     done = typetally("plugin", "swift")
     assert (done.returncode, done.stderr) == (0, "")
@@ -110,11 +134,17 @@ def test_the_plugins_path_is_printed():
 
 
 def test_an_answer_is_shown_as_it_is_typed():
-    done = typetally("show", GOOD)
-    assert (done.returncode, done.stdout.splitlines()[:2]) == (0, ["json", GOOD])
+    coloured = typetally("show", GOOD, env=os.environ | {"FORCE_COLOR": "1"})
+    plain = re.sub(r"\x1b\[[\d;]*m", "", coloured.stdout)
+    assert (coloured.returncode, plain.splitlines()) == (0, ["json", GOOD, "types: desc coord format"])
     (found,) = json.loads(typetally("show", GOOD, "--json").stdout)
     typer = tt.TokenTyper(tt.Vocabulary.from_tokenizer(_Nothing()), grammar="auto")
     assert found["spans"] == [[begin, end, TYPE_NAMES[kind]] for begin, end, kind in typer.spans(GOOD)]
+    caption, *lines = typetally("show", GOOD).stdout.splitlines()
+    assert caption == "json"
+    assert [(line[2:8].rstrip(), line[10:]) for line in lines] == [
+        (name, GOOD[begin:end]) for begin, end, name in found["spans"]
+    ]
 
 
 class _Nothing:
@@ -136,9 +166,11 @@ def test_an_answer_is_shown_in_tokens(shared_data):
     typer = tt.TokenTyper(tt.Vocabulary.from_file(tokenizer))
     kinds = typer.type_labels([token["id"] for token in found["tokens"]])
     assert [token["type"] for token in found["tokens"]] == [TYPE_NAMES[kind] for kind in kinds]
-    shown = typetally("show", text, "--tokenizer", str(tokenizer)).stdout
-    assert "\x1b[31m" not in shown
-    assert "(│1│,│2│0│),(│3│,│4│)</│" in shown
+    command = ("show", text, "--tokenizer", str(tokenizer))
+    coloured = typetally(*command, env=os.environ | {"FORCE_COLOR": "1"}).stdout
+    assert "\x1b[31m" not in coloured
+    assert "(│1│,│2│0│),(│3│,│4│)</│" in re.sub(r"\x1b\[[\d;]*m", "", coloured)
+    assert typetally(*command).stdout.splitlines()[-4:-2] == ["  coord   4", "  format  )</"]
 
 
 def test_lines_of_a_file_are_shown(data, tmp_path):
@@ -146,6 +178,9 @@ def test_lines_of_a_file_are_shown(data, tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
     page = (tmp_path / "out.html").read_text()
     assert "<h1>train.jsonl</h1>" in page
+    assert "</span> spans: " in page
+    assert "tokens: " not in page
+    assert "cannot be read" not in page
     assert "line 2: json" in page
     assert "line 1" not in page
     assert "&lt;script&gt;" in page
@@ -155,12 +190,44 @@ def test_lines_of_a_file_are_shown(data, tmp_path):
     assert done.returncode == 1
     assert [entry["line"] for entry in json.loads(done.stdout)] == [4]
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["line 1", "no line 9 to 9"]
+    done = typetally("show", str(data), "--html", str(tmp_path / "out.html"))
+    assert done.returncode == 1
+    assert "<p>lines that cannot be read: 1</p>" in (tmp_path / "out.html").read_text().replace(' class="quiet"', "")
     done = typetally("show", str(data))
     assert [line for line in done.stdout.splitlines() if line.startswith("line ")] == [
         "line 2: json",
         "line 3: json",
         "line 4: prose",
     ]
+
+
+def test_a_page_says_where_it_stops(data, tmp_path):
+    page = tmp_path / "out.html"
+    data.write_text((data.read_text().splitlines()[0] + "\n") * 21)
+    done = typetally("show", str(data), "--html", str(page))
+    assert (done.returncode, done.stderr) == (0, "the first 20 lines, --lines shows others\n")
+    assert "the first 20 lines, --lines shows others" in page.read_text()
+    assert page.read_text().count('class="answer"') == 20
+    data.write_text(data.read_text().removesuffix("\n").rpartition("\n")[0])
+    assert typetally("show", str(data), "--html", str(page)).stderr == ""
+    assert "first 20" not in page.read_text()
+
+
+@pytest.mark.parametrize("lines", [(), ("--lines", "2-3")])
+def test_lines_on_standard_input_are_read_as_a_files(lines, data):
+    data.write_text("{\n" + data.read_text())
+    shown = [typetally("show", name, *lines, input=data.read_text()) for name in (data, "-")]
+    assert shown[0].stdout == shown[1].stdout
+    assert (shown[0].returncode, shown[0].stderr) == (shown[1].returncode, shown[1].stderr)
+    assert "line 3: json" in shown[1].stdout
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"objects":\n[{"label": "x", "bbox": [1, 2, 3, 4]}]}\n', '{"objects": [{"a": 1}]}']
+)
+def test_an_answer_on_standard_input_is_no_sample(answer):
+    (found,) = json.loads(typetally("show", "-", "--json", input=answer).stdout)
+    assert (found["line"], found["answer"]) == (None, answer)
 
 
 @pytest.mark.parametrize(

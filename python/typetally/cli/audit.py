@@ -12,7 +12,8 @@ from typer import Argument, Exit, Option
 from typetally.audit import Auditor, Options, Report
 from typetally.audit.page import audit_page
 from typetally.cli.audit_table import print_report
-from typetally.cli.options import read_grammar
+from typetally.cli.complaints import complain, nothing_in
+from typetally.cli.options import check_writable, read_grammar
 from typetally.cli.progress import reading
 from typetally.config import TokenTypeMetricsConfig
 from typetally.data_files import read_samples
@@ -31,7 +32,9 @@ def audit(
         int, Option(min=0, help="Tokens of each sample besides its texts: the chat template's, the pictures'.")
     ] = 0,
     as_json: Annotated[bool, Option("--json", help="Print what was found as one JSON object.")] = False,
-    html: Annotated[Path | None, Option(help="Write a page with charts.", dir_okay=False)] = None,
+    html: Annotated[
+        Path | None, Option(help="Write a page with charts.", dir_okay=False, callback=check_writable)
+    ] = None,
 ) -> None:
     """Report what training data teaches: tokens by type and data set label, answers that do not parse, coordinates that
     cannot be, answers that a length limit cuts. Exits with 1 where there is something to look at."""
@@ -45,6 +48,8 @@ def audit(
     if html is not None:
         html.write_text(audit_page(report, data.name), encoding="utf-8")
     _print(report, data.name, as_json)
+    if not report.lines:
+        complain(nothing_in(data.name))
     if report.has_findings:
         raise Exit(1)
 

@@ -13,6 +13,8 @@ import numpy as np
 from rich.console import Console
 from typer import Argument, Exit, Option
 
+from typetally.cli.complaints import complain, nothing_in
+from typetally.cli.options import check_writable
 from typetally.cli.pack_summary import print_summary, summarize
 from typetally.cli.progress import reading
 from typetally.data_files import BadLine, Sample, read_samples
@@ -28,7 +30,10 @@ def pack(
     tokenizer: Annotated[Path, Option(help="A tokenizer.json, or a folder that holds one.")],
     capacity: Annotated[int, Option(min=1, help="Tokens of a pack.")],
     out: Annotated[
-        Path | None, Option(help="Where the plan goes: .npz or .arrow. Default: DATA's name with .packs.npz.")
+        Path | None,
+        Option(
+            help="Where the plan goes: .npz or .arrow. Default: DATA's name with .packs.npz.", callback=check_writable
+        ),
     ] = None,
     oversized: Annotated[str, Option(help="Samples above the capacity: alone, drop, error or truncate.")] = "alone",
     max_samples: Annotated[int | None, Option(min=1, help="Samples of a pack at most.")] = None,
@@ -42,7 +47,8 @@ def pack(
     as_json: Annotated[bool, Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Plan which samples share a pack, write the plan and show how full the packs are. Samples are numbered from 0 as
-    their lines come, blank ones left out. Exits with 1 where lines cannot be used; they are in no pack."""
+    their lines come, blank ones left out. Exits with 1 where lines cannot be used, which are in no pack, or the file is
+    empty."""
     out = out or Path(f"{data.stem}.packs.npz")
     check_suffix(out)
     encoder = TextEncoder(tokenizer)
@@ -67,7 +73,9 @@ def pack(
         print(json.dumps({"file": data.name, "plan": str(out), "bad_lines": bad, **summary}, ensure_ascii=False))
     else:
         print_summary(summary, data.name, out, lines.bad, Console())
-    if lines.bad:
+    if not lines.numbers and not lines.bad:
+        complain(nothing_in(data.name))
+    if lines.bad or not lines.numbers:
         raise Exit(1)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from rich.console import Console
 from rich.text import Text
 from typer import Argument, BadParameter, Exit, Option
 
-from typetally.cli.options import read_grammar
-from typetally.data_files import BadLine, read_samples
+from typetally.cli.answers import is_file, read_answers
+from typetally.cli.complaints import complain
+from typetally.cli.options import check_writable, read_grammar
 from typetally.grammar import grammar_of, make_marker
 from typetally.shown_tokens import ShownToken, show_token
 from typetally.terminal import STYLES, types_legend, visible
@@ -24,7 +24,6 @@ from typetally.text_encoder import TextEncoder
 from typetally.tokens_page import Answer, assemble
 from typetally.typer import TokenTyper
 
-_FIRST_LINES = 20
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
@@ -56,58 +55,27 @@ def show(
     grammar: Annotated[str, Option(help="A grammar's name, a JSON file with a table, or auto.")] = "auto",
     tokenizer: Annotated[Path | None, Option(help="A tokenizer.json or its folder: show tokens, not spans.")] = None,
     as_json: Annotated[bool, Option("--json", help="Print a JSON list of answers with their spans or tokens.")] = False,
-    html: Annotated[Path | None, Option(help="Write a page.", dir_okay=False)] = None,
+    html: Annotated[Path | None, Option(help="Write a page.", dir_okay=False, callback=check_writable)] = None,
 ) -> None:
     """Show an answer, or those in lines of a file, in the colours of its types. Exits with 1 where one of the lines
-    cannot be read."""
-    answers, problems = _read(what, _line_numbers(lines))
-    typed = list(_type(answers, grammar, tokenizer))
+    cannot be read, or there is none."""
+    found = read_answers(what, _line_numbers(lines))
+    typed = list(_type(found.texts, grammar, tokenizer))
     if html is not None:
-        title = Path(what).name if _is_file(what) else "typetally"
-        html.write_text(assemble([Answer(one.tokens, one.caption) for one in typed], title).html, encoding="utf-8")
+        title = Path(what).name if is_file(what) else "typetally"
+        unit = "spans" if tokenizer is None else "tokens"
+        page = assemble([Answer(one.tokens, one.caption) for one in typed], title, unit, found.notes)
+        html.write_text(page.html, encoding="utf-8")
     if as_json:
         print(json.dumps([one.record for one in typed], ensure_ascii=False))
-    elif html is None:
+    elif html is None and typed:
         _print(typed, Console(), borders=tokenizer is not None)
-    for problem in problems:
-        Console(stderr=True).print(problem, style="yellow", markup=False, highlight=False)
-    if problems:
+    for problem in found.problems:
+        complain(problem)
+    if found.stopped:
+        complain(found.notes[0])
+    if found.problems:
         raise Exit(1)
-
-
-def _read(what: str, wanted: list[range]) -> tuple[list[tuple[int | None, str]], list[str]]:
-    """Answers with the numbers of their lines, and what could not be read."""
-    if what == "-":
-        return [(None, sys.stdin.read())], []
-    if not _is_file(what):
-        if what.endswith((".jsonl", ".json")):
-            raise BadParameter(f"no such file: {what}")
-        return [(None, what)], []
-    path = Path(what)
-    if path.suffix != ".jsonl":
-        return [(None, path.read_text(encoding="utf-8"))], []
-    return _read_lines(path, wanted or [range(1, _FIRST_LINES + 1)], complain=bool(wanted))
-
-
-def _read_lines(path: Path, wanted: list[range], complain: bool) -> tuple[list[tuple[int | None, str]], list[str]]:
-    last = max(numbers[-1] for numbers in wanted)
-    answers: list[tuple[int | None, str]] = []
-    problems = []
-    found = set()
-    for line in read_samples(path):
-        if line.number > last:
-            break
-        if not any(line.number in numbers for numbers in wanted):
-            continue
-        found.add(line.number)
-        if isinstance(line, BadLine):
-            problems.append(f"line {line.number}: {line.reason}")
-        else:
-            answers += [(line.number, text) for text in line.answers]
-    if complain:
-        missing = [numbers for numbers in wanted if not found.intersection(numbers)]
-        problems += [f"no line {numbers[0]} to {numbers[-1]}" for numbers in missing]
-    return answers, problems
 
 
 def _type(answers: list[tuple[int | None, str]], grammar: str, tokenizer: Path | None) -> Iterator[_Typed]:
@@ -138,20 +106,24 @@ def _type(answers: list[tuple[int | None, str]], grammar: str, tokenizer: Path |
 def _print(answers: list[_Typed], console: Console, borders: bool) -> None:
     for one in answers:
         console.print(one.caption, style="italic", highlight=False, markup=False)
+        if console.color_system is None:
+            _print_lines(one.tokens)
+            continue
         text = Text()
         for token in one.tokens:
             text.append(visible(token.pieces), STYLES[token.name])
             if borders:
                 text.append("│", "dim")
         console.print(text, soft_wrap=True)
-    console.print(types_legend())
+    if console.color_system is not None:
+        console.print(types_legend())
 
 
-def _is_file(what: str) -> bool:
-    try:
-        return Path(what).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return False
+def _print_lines(tokens: list[ShownToken]) -> None:
+    """Where there are no colours, each with its type on a line of its own."""
+    width = max(map(len, STYLES))
+    for token in tokens:
+        print(f"  {token.name:<{width}}  {token.text}")
 
 
 def _line_numbers(text: str) -> list[range]:

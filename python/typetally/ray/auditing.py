@@ -15,7 +15,7 @@ import ray.data
 
 from typetally.audit import Auditor, Counts, Options, Report, report_of
 from typetally.config import TokenTypeMetricsConfig
-from typetally.data_files import BadLine, Sample, read_records, read_sample
+from typetally.data_files import BadLine, Sample, read_sample, samples_of
 from typetally.grammar import Grammar
 from typetally.ray.blocks import numbered
 from typetally.ray.tools import Tools, in_this_worker
@@ -80,8 +80,7 @@ def _audit_range(batch: pyarrow.Table, tools: bytes, options: Options) -> pyarro
     with open(part["path"], "rb") as stream:
         stream.seek(part["begin"])
         lines = io.BytesIO(stream.read(part["end"] - part["begin"]))
-    found = (line if isinstance(line, BadLine) else read_sample(*line) for line in read_records(lines, part["first"]))
-    return _counts_of(found, tools, options)
+    return _counts_of(samples_of(lines, part["first"]), tools, options)
 
 
 def _audit_rows(batch: pyarrow.Table, tools: bytes, options: Options, number: str) -> pyarrow.Table:
