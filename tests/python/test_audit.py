@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import typetally as tt
 from typetally.audit import Auditor, Options
 from typetally.audit.coordinates import groups
-from typetally.audit.diagnosis import diagnose
+from typetally.audit.diagnosis import diagnose, diagnose_types
 from typetally.data_files import BadLine, read_samples
 from typetally.grammar import grammar_of, make_marker
 from typetally.text_encoder import TextEncoder
@@ -36,11 +36,15 @@ def line(answer, **fields):
     return {"messages": [{"role": "user", "content": "Find"}, {"role": "assistant", "content": answer}], **fields}
 
 
-def audit(encoder, tmp_path, *records, config=EVERY_LABEL, **options):
+def write(tmp_path, *records):
     path = tmp_path / "train.jsonl"
     path.write_text("\n".join(one if isinstance(one, str) else json.dumps(one) for one in records), encoding="utf-8")
+    return path
+
+
+def audit(encoder, tmp_path, *records, config=EVERY_LABEL, **options):
     auditor = Auditor(encoder, tt.TokenTyper(encoder.vocabulary), Options(config, **options))
-    auditor.read(read_samples(path))
+    auditor.read(read_samples(write(tmp_path, *records)))
     return auditor.report()
 
 
@@ -110,6 +114,54 @@ def test_a_reason_in_words(answer, kind):
     assert diagnose(text, marker.detect(text), marker.spans(text), marker.unparsed(text)) == kind
 
 
+def untyped(answer):
+    text, marker = answer.encode(), make_marker()
+    return diagnose_types(text, marker.detect(text), marker.spans(text))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ('{"boxes": [[1,2,3,4]], "text":"cat"}', "none of these keys counts: boxes, text"),
+        (
+            '```json\n[{"a": -1.5e3, "b": 1, "c": 2}, {"d": 4, "e": 5}]\n```',
+            "none of these keys counts: a, b, c, d, ...",
+        ),
+        ("[12]", "numbers that json does not place"),
+        ("[]", None),
+        ('{"bbox_2d": [], "2d": {}, "v2": null}', None),
+        ('{"boxes": [], "text": "cat"}', None),
+        ('{"boxes": [[1,2,3,4]], "label": "cat"}', None),
+        ('{"bbox": [1,2,3,4], "text": "cat"}', None),
+        ("There are 2 cats.", None),
+        ("", None),
+    ],
+)
+def test_numbers_that_are_no_coordinates(answer, kind):
+    assert untyped(answer) == kind
+
+
+def test_known_answers_are_not_said_to_hold_unknown_numbers(examples, shared_data):
+    found = {example["name"] for example in examples if untyped(example["text"])}
+    assert found == {"json_list_without_key"}  # [1, 2, 3]
+    boxes = [one["bbox"] for one in json.loads((shared_data / "lvis_val_100.json").read_text())["annotations"]]
+    assert boxes
+    assert not [box for box in boxes if untyped(json.dumps([{"bbox_2d": box}]))]
+    assert all(untyped(json.dumps([{"boxes": box}])) for box in boxes)
+
+
+def test_data_whose_keys_do_not_count_is_a_finding_until_a_table_says_them(encoder, tmp_path):
+    records = [line("[]"), line('{"boxes": [[1,2,3,4]], "text":"cat"}'), line(GOOD), line('{"boxes": [[1,2')]
+    report = audit(encoder, tmp_path, *records)
+    assert found(report.not_understood) == {"none of these keys counts: boxes, text": [2]}
+    assert found(report.not_parsed) == {"JSON ends before its brackets are closed": [4]}
+    assert audit(encoder, tmp_path, *records[:2]).has_findings
+    grammar = tt.Grammar(name="mine", layout=("json",), keys={"desc": ["text"], "coord": ["boxes"]})
+    auditor = Auditor(encoder, tt.TokenTyper(encoder.vocabulary, grammar), Options(EVERY_LABEL))
+    auditor.read(read_samples(write(tmp_path, *records[:2])))
+    assert not auditor.report().has_findings
+
+
 HOSTILE = ["[", "<bbox>", '"a": ', " ", "9", "<", "<points ", "(1,2),", '{"a": [1, ', "\\", "'", "[]", "</ref>", "\xff"]
 
 
@@ -130,8 +182,9 @@ def inspect(text, marker):
     spans = marker.spans(text)
     found = list(groups(text, spans))
     assert all(group.values for group in found)
-    problem = diagnose(text, grammar_of(marker, text), spans, marker.unparsed(text))
-    assert problem is None or len(problem) < 100
+    grammar = grammar_of(marker, text)
+    problems = [diagnose(text, grammar, spans, marker.unparsed(text)), diagnose_types(text, grammar, spans)]
+    assert all(problem is None or len(problem) < 180 for problem in problems)
 
 
 def values(answer):
@@ -218,6 +271,7 @@ def test_the_grammar_may_be_given(encoder, tmp_path):
 def test_parts_merge_into_the_whole(encoder, examples, tmp_path):
     path = tmp_path / "train.jsonl"
     records = [line(example["text"], dataset=example["grammar"]) for example in examples]
+    records.insert(30, line('{"boxes": [1]}'))
     path.write_text("\n".join([*map(json.dumps, records), "{", "[]"]), encoding="utf-8")
     lines = list(read_samples(path))
 

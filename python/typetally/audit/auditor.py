@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typetally.audit.coordinates import Coordinates, groups
-from typetally.audit.diagnosis import diagnose
+from typetally.audit.diagnosis import diagnose, diagnose_types
 from typetally.audit.lengths import Lengths
 from typetally.audit.problems import Problems
 from typetally.audit.report import LabelReport, Report, Tokens
@@ -56,6 +56,7 @@ class Counts:
     labels: dict[str, _Label] = field(default_factory=dict)
     bad_lines: Problems = field(default_factory=Problems)
     unparsed: Problems = field(default_factory=Problems)
+    untyped: Problems = field(default_factory=Problems)
     cut: Problems = field(default_factory=Problems)
     coordinates: Coordinates = field(default_factory=Coordinates)
     answer_lengths: Lengths = field(default_factory=Lengths)
@@ -78,6 +79,7 @@ class Counts:
             mine.tokens += theirs.tokens
         self.bad_lines.merge(other.bad_lines)
         self.unparsed.merge(other.unparsed)
+        self.untyped.merge(other.untyped)
         self.cut.merge(other.cut)
         self.coordinates.merge(other.coordinates)
         self.answer_lengths.merge(other.answer_lengths)
@@ -182,6 +184,8 @@ class Auditor:
         self.counts.grammars[grammar] += 1
         if problem := diagnose(text, grammar, spans, self._marker.unparsed(text)):
             self.counts.unparsed.add(problem, sample.number, answer)
+        elif problem := diagnose_types(text, grammar, spans):
+            self.counts.untyped.add(problem, sample.number, answer)
         label = sample.label if sample.label in self.counts.labels else _OTHER_LABELS
         self.counts.coordinates.add(list(groups(text, spans)), (label, grammar), sample.size, sample.number)
 
@@ -217,6 +221,7 @@ def report_of(counts: Counts, options: Options) -> Report:
         unmatched=[entry for entry in options.config.include if entry != "*" and entry not in names],
         bad_lines=counts.bad_lines.report(),
         not_parsed=counts.unparsed.report(),
+        not_understood=counts.untyped.report(),
         scales=scales,
         coordinates=wrong,
         max_length=options.max_length,

@@ -8,12 +8,16 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from typetally.grammar import describe_grammars
-from typetally.typer import COORD, DESC
+from typetally.typer import COORD, DESC, FORMAT
 
 _JSON = ("json", "coordjson")
 _ATOM = re.compile(r"<\|coord_\d{1,4}\|>")
 _OPENING = re.compile(r"[\[{]")
 _CUT_TAG = re.compile(rb"</?[|\w]*(?:\s+\w+=[^<>]*)?$")
+_WHOLE_NUMBER = re.compile(rb"\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b")
+"""Not the digits of a name, as of `bbox_2d`."""
+_JSON_KEY = re.compile(r'"([^"\\]{1,30})"\s*:')
+_SHOWN_KEYS = 4
 _decoder = json.JSONDecoder()
 
 Spans = Sequence[tuple[int, int, int]]
@@ -28,6 +32,18 @@ def diagnose(text: bytes, grammar: str, spans: Spans, unparsed: int) -> str | No
     if found is None and unparsed:
         return "a broken coordinate token, or a word where a number belongs"
     return found
+
+
+def diagnose_types(text: bytes, grammar: str, spans: Spans) -> str | None:
+    """What to know of an answer that parses and holds numbers, but in which nothing is a coordinate or a description,
+    in words that others of its kind share; None for others. An empty list says that nothing is there."""
+    if any(kind != FORMAT for *_, kind in spans) or not _WHOLE_NUMBER.search(text):
+        return None
+    keys = list(dict.fromkeys(_JSON_KEY.findall(text.decode("utf-8", "replace")))) if grammar in _JSON else []
+    if not keys:
+        return f"numbers that {grammar} does not place"
+    more = ", ..." if len(keys) > _SHOWN_KEYS else ""
+    return f"none of these keys counts: {', '.join(keys[:_SHOWN_KEYS])}{more}"
 
 
 def _json_problem(text: bytes, spans: Spans) -> str | None:

@@ -10,6 +10,8 @@ from typetally.audit.coordinates import ScaleReport
 from typetally.audit.lengths import LengthReport
 from typetally.audit.problems import Kind
 
+_KEYS_ADVICE = "docs/grammars.md lists the keys that count, --grammar takes a table of others"
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -65,6 +67,7 @@ class Report:
     unmatched: list[str]
     bad_lines: list[Kind]
     not_parsed: list[Kind]
+    not_understood: list[Kind]
     scales: list[ScaleReport]
     coordinates: list[Kind]
     max_length: int | None
@@ -80,7 +83,7 @@ class Report:
     @property
     def has_findings(self) -> bool:
         """Whether anything is to be looked at; data without an answer is."""
-        found = [self.bad_lines, self.not_parsed, self.coordinates, self.cut, self.unmatched]
+        found = [self.bad_lines, self.not_parsed, self.not_understood, self.coordinates, self.cut, self.unmatched]
         return any(found) or not self.answers or not self.counted.typed
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +100,7 @@ def problem_lists(report: Report) -> list[tuple[str, list[Kind]]]:
     return [
         ("lines that cannot be read", report.bad_lines),
         ("answers that do not parse", report.not_parsed),
+        (f"answers without coordinate or description; {_KEYS_ADVICE}", report.not_understood),
         ("coordinates that cannot be", report.coordinates),
         (f"answers cut at {report.max_length} tokens", report.cut),
     ]
