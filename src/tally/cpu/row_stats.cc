@@ -11,8 +11,9 @@
 #include "typetally/base/parallel.h"
 #include "typetally/tally/cpu_targets.h"
 
-// AVX3_DL adds nothing that the kernel uses, and SSSE3 lacks the blends and minima that make it worth having.
-#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3)
+// AVX3_DL adds nothing that the kernel uses, and SSSE3 lacks the blends and minima that make it worth having. Vectors
+// of a length that the compiler does not know cannot be members of a class, as ours are.
+#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tally/cpu/row_stats.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep

@@ -83,12 +83,15 @@ class Sums {
 
   /// Whether all terms of a chain are prepared before the first is added. Without multiply-add, 15 of a vector's two
   /// dozen instructions wait for one another, and a core sees too few vectors ahead to fill its pipes meanwhile. In two
-  /// loops each half waits half as long: a fifth less time on Zen 4.
+  /// loops each half waits half as long.
   static constexpr bool kApart = !HWY_NATIVE_FMA;
 
   struct Term {
     V32 t;
     Reduced reduced;
+
+    HWY_INLINE Term() {}
+    HWY_INLINE Term(V32 logit, Reduced first_half) : t(logit), reduced(first_half) {}
   };
 
   struct Chain {

@@ -26,10 +26,14 @@ inline constexpr float kLowest = -86.0f;
 inline constexpr float kLog2E = 0x1.715476p+0f;
 inline constexpr float kLn2 = 0x1.62e43p-1f;  // 2e-9 too large
 
-/// The first half of exp(t): t = n ln 2 + f, with n in the last bits.
+/// The first half of exp(t): t = n ln 2 + f, with n in the last bits. Its constructors are written out because implicit
+/// ones are compiled for the baseline, where GCC cannot call those of NEON's vectors.
 struct Reduced {
   V32 f;
   hn::Vec<U32> n;
+
+  HWY_INLINE Reduced() {}
+  HWY_INLINE Reduced(V32 fraction, hn::Vec<U32> power) : f(fraction), n(power) {}
 };
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
