@@ -95,7 +95,7 @@ test-trl-1-14: .venv-trl-1-14/package.stamp  ## TRL 1.14, whose losses leave log
 
 .PHONY: test-swift
 test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
-	@.venv-swift/bin/python -m pytest tests/extra/swift
+	@.venv-swift/bin/python -m pytest tests/extra/swift tests/python/test_parity.py
 
 .PHONY: test-liger
 test-liger: .venv-liger/package.stamp  ## Liger's kernels by Triton's interpreter, whose wheel is large: not in test-extra

@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -29,7 +30,14 @@ BATCH = 4  # samples per micro-batch
 DOUBLE, SINGLE = 1e-9, 1e-5  # what sums may differ by, relatively: the issue's tolerances
 LAYOUTS = ("padded left", "padded right", "packed", "several packs")
 HF, TRL = "Hugging Face Trainer", f"TRL {'.'.join(trl.__version__.split('.')[:2])} SFTTrainer"
-TRAINERS = {HF: ("logits", "hidden states", "per-token results")[: 3 if trl_runs.PER_TOKEN else 2], TRL: trl_runs.READS}
+if find_spec("swift"):  # its environment is for it alone
+    sys.path.append(str(Path(__file__).parents[1] / "extra" / "swift"))
+    import swift_runs
+
+    TRAINERS = {swift_runs.NAME: ("logits",)}
+else:
+    READS = ("logits", "hidden states", "per-token results")
+    TRAINERS = {HF: READS[: 3 if trl_runs.PER_TOKEN else 2], TRL: trl_runs.READS}
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,12 @@ def all_runs(ranks):
 
 
 def quick_runs(ranks):
-    """Every layout, every way to read, and both trainers on two ranks."""
+    """Every layout, every way to read, and each trainer on two ranks."""
     chosen = [run for run in all_runs(ranks) if run.accumulation == (1 if run.layout == "packed" else 4)]
     if ranks == 1:
-        return [run for run in chosen if (run.trainer, run.reads) == (HF, "logits") or run.layout in LAYOUTS[::2]]
-    kept = ((HF, "several packs"), (TRL, "packed"))
-    return [run for run in chosen if (run.trainer, run.layout) in kept and run.reads != "logits"]
+        return [run for run in chosen if run.layout in LAYOUTS[::2] or (run.trainer != TRL and run.reads == "logits")]
+    chosen = [run for run in chosen if run.layout == ("packed" if run.trainer == TRL else "several packs")]
+    return [run for run in chosen if run.reads != "logits" or len(TRAINERS[run.trainer]) == 1]
 
 
 @functools.cache
@@ -104,8 +112,8 @@ def data(layout):
     return samples, BATCH, functools.partial(tiny.pad, side=layout.split()[1])
 
 
-def train(run, folder):
-    """The metrics of the whole run's targets."""
+def make_trainer(run, folder):
+    """Goes once through the samples."""
     samples, size, collate = data(run.layout)
     options = {
         "max_steps": SAMPLES // BATCH // run.accumulation // run.ranks,
@@ -116,15 +124,21 @@ def train(run, folder):
         "ddp_find_unused_parameters": True,
     }
     if run.trainer == HF:
-        trainer = Trainer(
+        return Trainer(
             model=hide_logits(frozen_model(), run.reads),
             args=tiny.arguments(folder, **options),
             train_dataset=samples,
             data_collator=collate,
             processing_class=tiny.processor(),
         )
-    else:
-        trainer = trl_runs.tokenized_trainer(folder, frozen_model(), samples, collate, run.reads, options)
+    if run.trainer == TRL:
+        return trl_runs.tokenized_trainer(folder, frozen_model(), samples, collate, run.reads, options)
+    return swift_runs.vision_trainer(folder, weights(), SAMPLES, run.layout, options)
+
+
+def train(run, folder):
+    """The metrics of the whole run's targets."""
+    trainer = make_trainer(run, folder)
     trainer.remove_callback(PrinterCallback)
     tt.attach(trainer, config=tt.TokenTypeMetricsConfig(include=("*",), extended=True))
     trainer.train()
@@ -187,8 +201,7 @@ def table(runs):
 
 def worker(path, chosen):
     distributed.init_process_group("gloo")
-    with tempfile.TemporaryDirectory() as scratch:
-        results = [train(run, scratch) for run in chosen(2)]
+    results = [train(run, Path(path).parent) for run in chosen(2)]
     if distributed.get_rank() == 0:
         Path(path).write_text(json.dumps(results))
     distributed.destroy_process_group()
@@ -198,11 +211,12 @@ def measure(quick):
     """Runs and checks; returns the oracle and the runs."""
     chosen, oracle = quick_runs if quick else all_runs, expected()
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "two.json"
+        folder = Path(scratch)
+        path = folder / "two.json"
         torchrun(2, "parity.py", "--worker", path, *(["--quick"] if quick else []), timeout=3000)
         results = dict(zip(chosen(2), json.loads(path.read_text()), strict=True))
         for run in chosen(1):
-            results[run] = train(run, scratch)
+            results[run] = train(run, folder)
     for run, metrics in results.items():
         check(run, metrics, oracle)
     return oracle, [run for run in (*all_runs(1), *all_runs(2)) if run in results]

@@ -92,17 +92,19 @@ def _spread(model):
     return model
 
 
+def vision_messages(seed):
+    """A question and its answer; every third has no picture."""
+    messages = scene_messages(draw_scene(seed))
+    if seed % 3 == 2:
+        messages[0]["content"] = "Name two shapes."
+    return messages
+
+
 @functools.cache
 def vision_samples(count, first=0):
-    """Samples with pictures; every third has none."""
+    """Encoded conversations, two of three with a picture."""
     model = build_model(tokenizer(), hidden=32, layers=1)
-    samples = []
-    for seed in range(first, first + count):
-        messages = scene_messages(draw_scene(seed))
-        if seed % 3 == 2:
-            messages[0]["content"] = "Name two shapes."
-        samples.append(encode(messages, processor(), model))
-    return samples
+    return [encode(vision_messages(seed), processor(), model) for seed in range(first, first + count)]
 
 
 @functools.cache
