@@ -3,8 +3,6 @@
 import copy
 import json
 import logging
-import multiprocessing
-import pickle
 from itertools import chain, pairwise
 
 import numpy as np
@@ -13,14 +11,12 @@ import tiny_models as tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
 import typetally as tt
 from typetally.collator import TokenTypeCollator
 from typetally.config import TokenTypeMetricsConfig
 from typetally.demo.shapes import draw_scene
-from typetally.filter_watch import FIRST_BATCHES
-from typetally.notes import NOTES_KEY, SKIP_REASONS, Coverage
+from typetally.notes import NOTES_KEY, Coverage
 from typetally.placement import TypedDocument, place
 from typetally.typer import TokenTyper
 from typetally.vocabulary import Vocabulary
@@ -37,11 +33,6 @@ def collator(base, typer, config=ALL, **options):
     made = TokenTypeCollator(base, typer, config, **options)
     made.carry_notes = True
     return made
-
-
-def types_of(typer, samples):
-    """Each sample's types, by the typer alone."""
-    return [np.asarray(typer.type_labels(np.asarray(sample["labels"])), dtype=np.int8) for sample in samples]
 
 
 def payload(seed):
@@ -126,7 +117,7 @@ def test_padded_rows_have_their_samples_types_and_ignore_elsewhere(typer, side):
     batch = collator(lambda rows: tiny.pad(rows, side), typer)(samples)
     assert batch["token_types"].dtype == torch.int8
     assert batch["token_types"].shape == batch["labels"].shape == batch["attention_mask"].shape
-    for row, types in enumerate(types_of(typer, samples)):
+    for row, types in enumerate(tiny.sample_types(samples)):
         inside = batch["attention_mask"][row] == 1
         np.testing.assert_array_equal(batch["token_types"][row][inside], types)
     assert (batch["token_types"][batch["attention_mask"] == 0] == -1).all()
@@ -151,7 +142,7 @@ def test_packed_types_are_the_samples_types_in_the_packers_order(typer, count):
     samples = tiny.vision_samples(5)[:count]  # with pictures and without
     batch = collator(tiny.pack, typer)(samples)
     assert batch["token_types"].shape == batch["labels"].shape
-    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(types_of(typer, samples)))
+    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(tiny.sample_types(samples)))
     ends = np.cumsum([len(sample["labels"]) for sample in samples])
     np.testing.assert_array_equal(batch[NOTES_KEY].cu_seqlens, [0, *ends])
     assert batch[NOTES_KEY].item_ends == ends.tolist()
@@ -169,7 +160,7 @@ def test_items_that_are_packs_fill_a_row_each_and_an_oversized_sample_has_one_al
 
     batch = collator(rows_of_packs, typer)(items)
     for row, pack in enumerate(items):
-        expected = np.concatenate(types_of(typer, pack))
+        expected = np.concatenate(tiny.sample_types(pack))
         np.testing.assert_array_equal(batch["token_types"][row, : len(expected)], expected)
         assert (batch["token_types"][row, len(expected) :] == -1).all()
     assert batch[NOTES_KEY].coverage() == Coverage(samples=6, typed=6)
@@ -197,7 +188,7 @@ def test_the_data_set_filter_blanks_samples_and_not_their_batch(typer, config, a
         {"metadata": None, "dataset_name": "lvis"},
     )
     batch = collator(base, typer, TokenTypeMetricsConfig.from_mapping(config))(samples)
-    expected = [types if ok else types * 0 - 1 for types, ok in zip(types_of(typer, samples), admitted, strict=True)]
+    expected = [types if ok else types * 0 - 1 for types, ok in zip(tiny.sample_types(samples), admitted, strict=True)]
     got = batch["token_types"][batch.get("attention_mask", torch.ones_like(batch["labels"])) == 1]
     np.testing.assert_array_equal(got, np.concatenate(expected))
     reasons = ["excluded" if not ok else None for ok in admitted]
@@ -221,7 +212,7 @@ def test_a_length_mismatch_ignores_its_padded_row_is_logged_and_counted(typer, c
 
     with caplog.at_level(logging.DEBUG, logger="typetally"):
         batch = collator(truncating, typer)(samples)
-    for row, types in enumerate(types_of(typer, samples)):
+    for row, types in enumerate(tiny.sample_types(samples)):
         np.testing.assert_array_equal(batch["token_types"][row], np.full(cut, -1) if longer[row] else types)
     assert batch[NOTES_KEY].coverage().skipped == {"length_mismatch": sum(longer)}
     records = [record for record in caplog.records if "length mismatch" in record.message]
@@ -261,7 +252,7 @@ def test_tokens_that_a_samples_own_mask_hides_may_be_left_out(typer, drops):
     plain = tiny.text_samples(3)
     samples = [{key: value + [fill] * 3 for key, fill, value in _fields(sample)} for sample in plain]
     batch = collator(tt.collate_packed if drops else tiny.pack, typer)(samples)
-    types = [types if drops else [*types, -1, -1, -1] for types in types_of(typer, plain)]
+    types = [types if drops else [*types, -1, -1, -1] for types in tiny.sample_types(plain)]
     np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(types))
     assert batch[NOTES_KEY].coverage().typed == 3
 
@@ -275,7 +266,7 @@ def _fields(sample):
 def test_samples_that_are_no_mappings_are_typed_from_the_batch(typer):
     pairs = [(torch.tensor(sample["input_ids"]), torch.tensor(sample["labels"])) for sample in tiny.text_samples(2)]
     batch = collator(lambda rows: tiny.pack([{"input_ids": a, "labels": b} for a, b in rows]), typer)(pairs)
-    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(types_of(typer, tiny.text_samples(2))))
+    np.testing.assert_array_equal(batch["token_types"][0], np.concatenate(tiny.sample_types(tiny.text_samples(2))))
     assert batch[NOTES_KEY].coverage() == Coverage(samples=2, typed=2)
 
 
@@ -293,7 +284,7 @@ def test_the_payload_route_aligns_and_blanks_only_what_does_not(typer):
     )
     batch = collator(tiny.pad, typer, route="payload", suffix="<|im_end|>\n")(samples)
     assert [s.reason for s in batch[NOTES_KEY].samples] == [None, "misaligned", "no_payload", None, None]
-    for row, (sample, types) in enumerate(zip(plain, types_of(typer, plain), strict=True)):
+    for row, (sample, types) in enumerate(zip(plain, tiny.sample_types(plain), strict=True)):
         got = batch["token_types"][row, : len(sample["labels"])].numpy()
         np.testing.assert_array_equal(got, types if row not in (1, 2) else np.full_like(types, -1))
 
@@ -304,7 +295,7 @@ def test_an_unknown_id_blanks_its_own_sample(typer, base):
     samples[1]["labels"][-1] = 10**6
     batch = collator(base, typer)(samples)
     inside = batch.get("attention_mask", torch.ones_like(batch["labels"])) == 1
-    first, last = types_of(typer, [samples[0], samples[2]])
+    first, last = tiny.sample_types([samples[0], samples[2]])
     expected = [first, np.full(len(samples[1]["labels"]), -1), last]
     np.testing.assert_array_equal(batch["token_types"][inside], np.concatenate(expected))
     assert batch[NOTES_KEY].coverage().skipped == {"unknown_id": 1}
@@ -325,7 +316,7 @@ def test_samples_without_labels_are_typed_from_the_batch(typer, base, include):
         return base([own[tuple(row["input_ids"])] for row in rows])
 
     batch = collator(labelling, typer, TokenTypeMetricsConfig(include=(include,)))(samples)
-    types = types_of(typer, tiny.text_samples(3))
+    types = tiny.sample_types(tiny.text_samples(3))
     expected = [t if include == "*" or k == 1 else np.full_like(t, -1) for k, t in enumerate(types)]
     inside = batch.get("attention_mask", torch.ones_like(batch["labels"])) == 1
     np.testing.assert_array_equal(batch["token_types"][inside], np.concatenate(expected))
@@ -340,7 +331,7 @@ def test_samples_whose_place_cannot_be_told_are_typed_only_if_the_filter_takes_t
         return tiny.pack(tiny.text_samples(2))
 
     typed = collator(two_documents, typer)(samples)
-    np.testing.assert_array_equal(typed["token_types"][0], np.concatenate(types_of(typer, tiny.text_samples(2))))
+    np.testing.assert_array_equal(typed["token_types"][0], np.concatenate(tiny.sample_types(tiny.text_samples(2))))
     mixed = collator(two_documents, typer, TokenTypeMetricsConfig())(samples)
     assert (mixed["token_types"] == -1).all()
     assert mixed[NOTES_KEY].coverage().skipped == {"excluded": 2, "length_mismatch": 1}
@@ -356,125 +347,3 @@ def test_boundaries_that_disagree_are_noted(typer):
     assert batch[NOTES_KEY].cu_seqlens is None
     assert "7" in batch[NOTES_KEY].problem
     assert batch[NOTES_KEY].coverage().skipped == {"boundaries": 2}
-
-
-# A good neighbour ----------------------------------------------------------------------------------------------------
-
-
-def test_samples_are_not_changed_and_the_base_collator_sees_them_whole(typer):
-    samples = with_fields(tiny.text_samples(2), {"metadata": {"dataset": "x"}}, {"dataset_name": "y"})
-    before, seen = copy.deepcopy(samples), []
-    TokenTypeCollator(lambda rows: seen.append(rows) or tiny.pad(rows), typer, ALL)(samples)
-    assert samples == before
-    assert seen == [before]
-
-
-def test_without_a_trainer_only_token_types_are_added(typer):
-    batch = TokenTypeCollator(tiny.pad, typer, ALL)(tiny.text_samples(2))
-    assert set(batch) == {"input_ids", "labels", "attention_mask", "token_types"}
-    off = TokenTypeCollator(tiny.pad, typer, TokenTypeMetricsConfig(enabled=False))(tiny.text_samples(2))
-    assert set(off) == {"input_ids", "labels", "attention_mask"}
-
-
-def test_types_that_are_there_already_are_kept(typer):
-    samples = with_fields(tiny.text_samples(2), {}, {"token_types": [2] * len(tiny.text_samples(2)[1]["labels"])})
-    batch = collator(tiny.pad, typer)(samples)
-    supervised = batch["labels"][1] != -100
-    assert (batch["token_types"][1][supervised] == 2).all()
-    np.testing.assert_array_equal(batch["token_types"][0][batch["attention_mask"][0] == 1], types_of(typer, samples)[0])
-    theirs = torch.full_like(batch["labels"], 3)
-    assert collator(lambda rows: {**tiny.pad(rows), "token_types": theirs}, typer)(samples)["token_types"] is theirs
-
-
-def test_types_are_of_the_kind_of_the_labels(typer):
-    def numpy_batch(rows):
-        return {key: value.numpy() for key, value in tiny.pad(rows).items()}
-
-    assert isinstance(collator(numpy_batch, typer)(tiny.text_samples(2))["token_types"], np.ndarray)
-    one_row = collator(lambda rows: {"labels": torch.tensor(rows[0]["labels"])}, typer)(tiny.text_samples(1))
-    assert one_row["token_types"].shape == one_row["labels"].shape
-
-
-class BrokenTyper(TokenTyper):
-    def type_labels_with_report(self, labels, cu_seqlens=None):
-        raise RuntimeError("no types today")
-
-
-def test_typing_that_raises_is_logged_once_and_counted(caplog):
-    broken = collator(tiny.pad, BrokenTyper(tiny.tokenizer()))
-    with caplog.at_level(logging.INFO, logger="typetally"):
-        batches = [broken(tiny.text_samples(2)) for _ in range(3)]
-    assert [(batch["token_types"] == -1).all().item() for batch in batches] == [True] * 3
-    assert [batch[NOTES_KEY].coverage().skipped for batch in batches] == [{"error": 2}] * 3
-    assert [record.exc_info[1].args for record in caplog.records] == [("no types today",)]
-
-
-def test_unreadable_labels_do_not_stop_the_loader(typer):
-    samples = [{"input_ids": [1, 2], "labels": ["a", "b"]}]
-    batch = collator(lambda rows: {"labels": torch.tensor([[-100, 5]])}, typer)(samples)
-    assert batch["token_types"].shape == (1, 2)
-
-
-def test_one_warning_names_the_labels_seen_where_nothing_matches(typer, caplog):
-    samples = with_fields(tiny.text_samples(2), {"dataset": "COCO"}, {})
-    nothing = TokenTypeCollator(tiny.pad, typer, TokenTypeMetricsConfig())
-    for _ in range(3 * FIRST_BATCHES):
-        nothing(samples)
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert "'coco'" in warning
-    assert "'default'" in warning
-    assert '("*",)' in warning
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_loader_processes_give_the_same_batches_and_exact_counts(typer, method):
-    samples = with_fields(tiny.text_samples(6), {"dataset": "lvis"}, *[{"dataset": "coco"}] * 4, {"dataset": "lvis"})
-    made = collator(tiny.pack, typer, TokenTypeMetricsConfig())
-    context = multiprocessing.get_context(method)
-    loader = DataLoader(samples, batch_size=2, num_workers=2, collate_fn=made, multiprocessing_context=context)
-    here = [made(samples[k : k + 2]) for k in (0, 2, 4)]
-    total = Coverage()
-    for got, expected in zip(loader, here, strict=True):
-        assert torch.equal(got["token_types"], expected["token_types"])
-        total.add(got[NOTES_KEY].coverage())
-    assert total == Coverage(samples=6, typed=2, skipped={"excluded": 4})
-
-
-def test_pickling_and_attributes_of_the_base_collator(typer):
-    class Base:
-        tokenizer = "the base's own"
-
-        def __call__(self, rows):
-            return tiny.pad(rows)
-
-    assert TokenTypeCollator(Base(), typer, ALL).tokenizer == "the base's own"
-    made = collator(tiny.pad, typer)
-    again = pickle.loads(pickle.dumps(made))
-    samples = tiny.text_samples(2)
-    assert torch.equal(again(samples)["token_types"], made(samples)["token_types"])
-    with pytest.raises(AttributeError, match="no_such"):
-        _ = made.no_such
-
-
-def test_coverage_survives_the_exchange_between_ranks():
-    coverage = Coverage(7, 3, 11, {reason: k + 1 for k, reason in enumerate(SKIP_REASONS)})
-    assert Coverage.from_flat(coverage.to_flat()) == coverage
-    both = Coverage.from_flat(coverage.to_flat() + coverage.to_flat())
-    coverage.add(copy.deepcopy(coverage))
-    assert both == coverage
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [(("not callable",), TypeError), ((tiny.pad, "json"), ValueError)],
-)
-def test_bad_calls_say_what_was_expected(typer, arguments, error):
-    base, *route = arguments
-    with pytest.raises(error, match=r"\[TokenTypeCollator\] expected"):
-        TokenTypeCollator(base, typer, ALL, *route)
-
-
-@pytest.mark.parametrize(("name", "wrong"), [("typer", "auto"), ("config", {"include": ["*"]})])
-def test_what_types_and_filters_is_checked_where_it_comes_in(typer, name, wrong):
-    with pytest.raises(TypeError, match=rf"\[token types\] expected {name} as a Token.*, got {type(wrong).__name__}"):
-        TokenTypeCollator(tiny.pad, **({"typer": typer, "config": ALL} | {name: wrong}))
