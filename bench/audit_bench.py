@@ -12,8 +12,8 @@ from pathlib import Path
 
 import typetally as tt
 from typetally.audit import Auditor, Options
-from typetally.data_files import read_samples
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import read_samples
+from typetally.text.text_encoder import TextEncoder
 
 LVIS = Path(__file__).resolve().parents[2] / "shared/data"
 ANSWERS = 100_000

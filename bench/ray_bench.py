@@ -20,8 +20,8 @@ from pack_plan_bench import CAPACITY, best_seconds, lognormal
 import typetally as tt
 import typetally.ray
 from typetally.audit import Auditor, Options
-from typetally.data_files import read_samples
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import read_samples
+from typetally.text.text_encoder import TextEncoder
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOKENIZER = DATA / "tokenizers/qwen3"

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import torch
 
 import typetally as tt
-from typetally import _core, _cuda_route
+from typetally import _core
+from typetally.tally import cuda_route
 
 VOCABULARY = 151_936
 
@@ -53,7 +54,7 @@ def tabulate(copy: float) -> None:
         logits = torch.empty(rows, vocabulary, dtype=dtype, device="cuda").normal_(std=3)
         labels = torch.randint(0, vocabulary, (rows,), device="cuda")
         types, sums = torch.ones_like(labels), torch.zeros(32, dtype=torch.float64, device="cuda")
-        own = milliseconds(lambda x=logits, y=labels, t=types, s=sums: _cuda_route.add_rows(s, x, y, t))
+        own = milliseconds(lambda x=logits, y=labels, t=types, s=sums: cuda_route.add_rows(s, x, y, t))
         peers = []
         for peer in (by_torch, compiled):
             few = min(rows, 512)  # eager needs 6 times the memory of its logits

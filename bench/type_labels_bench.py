@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 import typetally as tt
-from typetally.grammar import describe_grammars
+from typetally.text.grammar import describe_grammars
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOKENIZER = DATA / "tokenizers" / "qwen3" / "tokenizer.json"

@@ -19,7 +19,7 @@ namespace nb = nanobind;
 /// Any tensor that speaks DLPack or the buffer protocol, read-only ones too.
 using AnyTensor = nb::ndarray<nb::ro>;
 
-/// A contiguous array in host memory, as `typetally._tensors` hands them over.
+/// A contiguous array in host memory, as `typetally.base.tensors` hands them over.
 template <class T>
 using HostArray = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 

@@ -3,23 +3,23 @@
 from importlib.metadata import version
 
 from typetally._core import set_num_threads
-from typetally.boundaries import document_boundaries
-from typetally.collate import collate_packed, collate_padded
+from typetally.base.config import TokenTypeMetricsConfig
+from typetally.batch.boundaries import document_boundaries
+from typetally.batch.collate import collate_packed, collate_padded
+from typetally.batch.mrope import MRope
+from typetally.batch.pack_plan import PackedDataset, PackPlan, plan_packs
+from typetally.batch.pack_stream import stream_packs
 from typetally.collator import TokenTypeCollator
-from typetally.config import TokenTypeMetricsConfig
-from typetally.grammar import Grammar, grammars
 from typetally.isolation import check_isolation
-from typetally.meter import TokenTypeMeter
-from typetally.mrope import MRope
-from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
-from typetally.pack_stream import stream_packs
-from typetally.reference import compute_token_types
-from typetally.render import render
-from typetally.row_stats import RowStats, row_stats
-from typetally.tokens_page import Rendered
+from typetally.report.render import render
+from typetally.report.tokens_page import Rendered
+from typetally.tally.meter import TokenTypeMeter
+from typetally.tally.row_stats import RowStats, row_stats
+from typetally.text.grammar import Grammar, grammars
+from typetally.text.vocabulary import Vocabulary
 from typetally.trainer import TokenTypeMetricsMixin, attach
-from typetally.typer import Span, TokenTyper, TypedLabels, TypedPayload
-from typetally.vocabulary import Vocabulary
+from typetally.typing.reference import compute_token_types
+from typetally.typing.typer import Span, TokenTyper, TypedLabels, TypedPayload
 
 __version__ = version("typetally")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import typetally as tt
-from typetally.grammar import make_marker
+from typetally.text.grammar import make_marker
 
 CASES = [  # step 2
     [["desc", "An image of"], ["format", " <phrase>"], ["desc", "a snowman"], ["format", "</phrase><object>"],

@@ -8,7 +8,7 @@ from trainer_oracle import assert_metrics, check_log, ours, prefixed
 from trl_runs import GENERATION_TEMPLATE, PER_TOKEN, TrlSpy, encoded, own_loss, rows, sft_trainer
 
 import typetally as tt
-from typetally.meter import TokenTypeMeter
+from typetally.tally.meter import TokenTypeMeter
 
 LORA = {"r": 4, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
 

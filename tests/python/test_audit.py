@@ -13,9 +13,9 @@ import typetally as tt
 from typetally.audit import Auditor, Options
 from typetally.audit.coordinates import groups
 from typetally.audit.diagnosis import diagnose, diagnose_types
-from typetally.data_files import BadLine, read_samples
-from typetally.grammar import grammar_of, make_marker
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import BadLine, read_samples
+from typetally.text.grammar import grammar_of, make_marker
+from typetally.text.text_encoder import TextEncoder
 
 GOOD = '{"objects": [{"desc": "red", "bbox_2d": [1, 2, 300, 400]}]}'
 EVERY_LABEL = tt.TokenTypeMetricsConfig(include=("*",))

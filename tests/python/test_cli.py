@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import typetally as tt
-from typetally.shown_tokens import TYPE_NAMES
+from typetally.report.shown_tokens import TYPE_NAMES
 
 
 def typetally(*arguments, **options):

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import typetally as tt
+from typetally.base.config import TokenTypeMetricsConfig
 from typetally.collator import TokenTypeCollator
-from typetally.config import TokenTypeMetricsConfig
+from typetally.collator.notes import NOTES_KEY, Coverage
+from typetally.collator.placement import TypedDocument, place
 from typetally.demo.shapes import draw_scene
-from typetally.notes import NOTES_KEY, Coverage
-from typetally.placement import TypedDocument, place
-from typetally.typer import TokenTyper
-from typetally.vocabulary import Vocabulary
+from typetally.text.vocabulary import Vocabulary
+from typetally.typing.typer import TokenTyper
 
 ALL = TokenTypeMetricsConfig(include=("*",))
 

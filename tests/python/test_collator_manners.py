@@ -12,11 +12,11 @@ import torch
 from test_collator import ALL, collator, with_fields
 from torch.utils.data import DataLoader
 
+from typetally.base.config import TokenTypeMetricsConfig
 from typetally.collator import TokenTypeCollator
-from typetally.config import TokenTypeMetricsConfig
-from typetally.filter_watch import FIRST_BATCHES
-from typetally.notes import NOTES_KEY, SKIP_REASONS, Coverage
-from typetally.typer import TokenTyper
+from typetally.collator.filter_watch import FIRST_BATCHES
+from typetally.collator.notes import NOTES_KEY, SKIP_REASONS, Coverage
+from typetally.typing.typer import TokenTyper
 
 
 @pytest.fixture(scope="module")

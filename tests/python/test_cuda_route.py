@@ -5,10 +5,11 @@ import pytest
 import torch
 from tally_cases import batch, compare_routes
 
-from typetally import _core, _cuda_route
-from typetally._torch_route import DeviceSums, read_rows
-from typetally.meter import TokenTypeMeter
-from typetally.row_stats import row_stats
+from typetally import _core
+from typetally.tally import cuda_route
+from typetally.tally.meter import TokenTypeMeter
+from typetally.tally.row_stats import row_stats
+from typetally.tally.torch_route import DeviceSums, read_rows
 
 MISSING = (
     "built without CUDA"
@@ -50,11 +51,11 @@ def test_what_reaches_the_kernels(monkeypatch, case, on_device):
         x, extra = x[:, -4:], {"logits_to_keep": 4}
     wanted, meter = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True, route="torch")
     wanted.update(logits=x, labels=y, token_types=t, **extra)
-    monkeypatch.setattr(_cuda_route, "reads", lambda _: True)
+    monkeypatch.setattr(cuda_route, "reads", lambda _: True)
     monkeypatch.setattr(_core, "cuda_add", add_by_torch)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream)
     if on_device:
-        monkeypatch.setattr("typetally.meter.on_host", lambda _: False)
+        monkeypatch.setattr("typetally.tally.meter.on_host", lambda _: False)
     meter.update(logits=x.requires_grad_(), labels=y, token_types=t, **extra)
     compare_routes(wanted, meter)
 
@@ -62,7 +63,7 @@ def test_what_reaches_the_kernels(monkeypatch, case, on_device):
 @pytest.mark.skipif(_core.cuda_built(), reason="built with CUDA")
 def test_a_build_without_cuda_says_so():
     assert _core.cuda_devices() == 0
-    assert not _cuda_route.reads(torch.zeros(1, 2))
+    assert not cuda_route.reads(torch.zeros(1, 2))
 
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from typetally.data_files import BadLine, Sample, read_samples
+from typetally.text.data_files import BadLine, Sample, read_samples
 
 ANSWER = '{"desc": "red", "bbox_2d": [1, 2, 3, 4]}'
 ASKS, SAYS = {"role": "user", "content": "<image>Find it"}, {"role": "assistant", "content": ANSWER}

@@ -9,9 +9,9 @@ pytest.importorskip("transformers")
 
 from PIL import Image
 
-from typetally.data_files import BadLine
 from typetally.demo.data import Line, read_lines
 from typetally.demo.shapes import QUESTION, SIDE
+from typetally.text.data_files import BadLine
 
 ANSWER = '{"desc": "red", "bbox_2d": [1, 2, 3, 4]}'
 

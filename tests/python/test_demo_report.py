@@ -14,11 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 import typetally as tt
-from typetally.data_files import BadLine
+from typetally.collator.notes import Coverage
 from typetally.demo.curves import charts, nice_ticks, spread
 from typetally.demo.history import read_log, write_log_line
 from typetally.demo.report import Report, TypedAnswer, coverage_text, learned_text, print_report, write_page
-from typetally.notes import Coverage
+from typetally.text.data_files import BadLine
 
 VOID = {"meta", "img"}
 

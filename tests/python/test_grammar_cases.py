@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import typetally as tt
-from typetally.grammar import describe_grammars, make_marker
+from typetally.text.grammar import describe_grammars, make_marker
 
 MARKERS = {name: make_marker(name) for name in ("auto", *tt.grammars())}
 TYPES = {"desc": 1, "coord": 2, "format": 3}

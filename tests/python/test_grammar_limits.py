@@ -157,7 +157,7 @@ def test_linear_time(grammar: str) -> None:
 
 MEMORY = """
 import resource, sys
-from typetally.grammar import make_marker
+from typetally.text.grammar import make_marker
 texts = {"brackets": b"[" * 10_000_000, "prose": b"no structure in here, " * 50_000, "zeros": bytes(1_000_000)}
 text = texts[sys.argv[2]]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

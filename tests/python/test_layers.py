@@ -13,7 +13,7 @@ def check(root: Path, tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "include", "allowed"),
+    ("path", "line", "allowed"),
     [
         ("src/tally/merge.cc", '#include "typetally/base/error.h"', True),
         ("src/tally/cpu/row_stats.cc", '#include "tally/cpu/block.h"', True),
@@ -23,12 +23,16 @@ def check(root: Path, tree: Path) -> subprocess.CompletedProcess[str]:
         ("include/typetally/typing/typer.h", "#  include <typetally/batch/pack_plan.h>", False),
         ("src/tally/tally.cc", "#include <nanobind/nanobind.h>", False),
         ("include/typetally/base/tensor_view.h", "#include <torch/torch.h>", False),
+        ("python/typetally/__init__.py", "from typetally.trainer import attach", True),
+        ("python/typetally/trainer/attach.py", "from typetally.collator import TokenTypeCollator", True),
+        ("python/typetally/batch/collate.py", "    from typetally.tally.meter import TokenTypeMeter", False),
+        ("python/typetally/audit/page.py", "import typetally.cli.options", False),
     ],
 )
-def test_layer_check(root: Path, tmp_path: Path, path: str, include: str, allowed: bool) -> None:
+def test_layer_check(root: Path, tmp_path: Path, path: str, line: str, allowed: bool) -> None:
     source = tmp_path / path
     source.parent.mkdir(parents=True)
-    source.write_text(f"#pragma once\n{include}\n")
+    source.write_text(f"#pragma once\n{line}\n")
     done = check(root, tmp_path)
     assert (done.returncode == 0) == allowed
-    assert allowed or f"{path}:2: {include}" in done.stdout
+    assert allowed or f"{path}:2: {line.strip()}" in done.stdout

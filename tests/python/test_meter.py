@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tally_cases import batch, check, expected
 
-from typetally.meter import TokenTypeMeter
+from typetally.tally.meter import TokenTypeMeter
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import typetally as tt
-from typetally.text_encoder import TextEncoder
+from typetally.text.text_encoder import TextEncoder
 
 FIELDS = ("offsets", "indices", "oversized_indices", "dropped_indices")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import typetally as tt
-from typetally._torch_route import COLUMNS, KINDS
-from typetally.text_encoder import TextEncoder
+from typetally.tally.torch_route import COLUMNS, KINDS
+from typetally.text.text_encoder import TextEncoder
 
 CAPACITY = 400
 VOCABULARY = 512  # of the logits: ids are taken modulo it there, and whole where they are typed

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import typetally as tt
-from typetally.shown_tokens import TYPE_NAMES
+from typetally.report.shown_tokens import TYPE_NAMES
 
 
 class Words:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from typetally.meter import TokenTypeMeter
-from typetally.row_stats import row_stats
+from typetally.tally.meter import TokenTypeMeter
+from typetally.tally.row_stats import row_stats
 
 
 def truth(logits, labels):
@@ -30,7 +30,7 @@ def test_what_it_finds_and_its_kind(monkeypatch, kind):
     x, y = rng.normal(size=(7, 333)).astype(np.float32), rng.integers(0, 333, 7)
     logits = {"numpy": x, "strided": np.ascontiguousarray(x.T).T}.get(kind, torch.from_numpy(x))
     if kind == "route":
-        monkeypatch.setattr(sys.modules["typetally.row_stats"], "on_host", lambda _: False)
+        monkeypatch.setattr(sys.modules["typetally.tally.row_stats"], "on_host", lambda _: False)
     stats = row_stats(logits, y)
     for found, wanted in zip((stats.nll, stats.entropy, stats.argmax, stats.rank), truth(x, y), strict=True):
         assert type(found) is type(logits)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tally_cases import batch, check, compare_routes, expected
 
-from typetally._torch_route import DeviceSums, add_masked, device_targets
-from typetally.meter import TokenTypeMeter
+from typetally.tally.meter import TokenTypeMeter
+from typetally.tally.torch_route import DeviceSums, add_masked, device_targets
 
 
 class Config:
@@ -155,7 +155,7 @@ def test_positions_to_keep_as_transformers_take_them():
 @pytest.mark.parametrize("case", ["padded", "packed", "shifted", "kept", "odd"])
 @pytest.mark.parametrize("on_device", [False, True])
 def test_the_torch_route_agrees_with_the_kernels(monkeypatch, dtype, case, on_device):
-    monkeypatch.setattr("typetally._torch_route.CHUNK_BYTES", 5000)
+    monkeypatch.setattr("typetally.tally.torch_route.CHUNK_BYTES", 5000)
     logits, labels, types = batch(np.random.default_rng(6), 2, 17, 301)
     if case == "odd":
         logits[0, :, :150] = -np.inf
@@ -171,7 +171,7 @@ def test_the_torch_route_agrees_with_the_kernels(monkeypatch, dtype, case, on_de
     if on_device:  # as for labels that are on the device: every position is read, and masked
         if case == "kept":
             pytest.skip("logits_to_keep reads labels on the host")
-        monkeypatch.setattr("typetally.meter.on_host", lambda _: False)
+        monkeypatch.setattr("typetally.tally.meter.on_host", lambda _: False)
     theirs.update(logits=x, labels=torch.from_numpy(labels), token_types=torch.from_numpy(types), **extra)
     compare_routes(ours, theirs)
     merged = TokenTypeMeter(extended=True)
@@ -212,7 +212,7 @@ def test_the_torch_route_reads_tokens(extra, entropies, given):
 
 def test_sums_on_a_device_without_float64(monkeypatch):
     """Pairs of float32 keep what one float32 would lose."""
-    monkeypatch.setattr("typetally._torch_route.wide", lambda _: torch.float32)
+    monkeypatch.setattr("typetally.tally.torch_route.wide", lambda _: torch.float32)
     logits, labels, types = batch(np.random.default_rng(8), 1, 40, 50)
     x, y, t = torch.from_numpy(logits).float(), torch.from_numpy(labels), torch.from_numpy(types)
     sums = DeviceSums(x.device)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import typetally
-from typetally.meter import TokenTypeMeter
+from typetally.tally.meter import TokenTypeMeter
 
 PEAK = """
 import resource
@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import torch
 
-from typetally.meter import TokenTypeMeter
+from typetally.tally.meter import TokenTypeMeter
 
 rows, vocabulary = 4096, 151936
 labels = torch.arange(rows)[None]

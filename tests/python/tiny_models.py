@@ -13,7 +13,7 @@ from typetally.demo.encode import encode, scene_messages
 from typetally.demo.model import build_model, build_processor
 from typetally.demo.shapes import draw_scene
 from typetally.demo.tokenizer import build_tokenizer
-from typetally.typer import TokenTyper
+from typetally.typing.typer import TokenTyper
 
 SIDE = 64
 torch.set_num_threads(1)  # more threads only slow models of this size down

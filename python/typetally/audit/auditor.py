@@ -16,11 +16,11 @@ from typetally.audit.diagnosis import diagnose, diagnose_types
 from typetally.audit.lengths import Lengths
 from typetally.audit.problems import Problems
 from typetally.audit.report import LabelReport, Report, Tokens
-from typetally.config import TokenTypeMetricsConfig
-from typetally.data_files import BadLine, Sample
-from typetally.grammar import grammar_of
-from typetally.text_encoder import TextEncoder
-from typetally.typer import TokenTyper
+from typetally.base.config import TokenTypeMetricsConfig
+from typetally.text.data_files import BadLine, Sample
+from typetally.text.grammar import grammar_of
+from typetally.text.text_encoder import TextEncoder
+from typetally.typing.typer import TokenTyper
 
 _BATCH = 256
 _LABELS = 1000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from typetally import pages
 from typetally.audit.lengths import LengthReport
 from typetally.audit.report import LabelReport, Report, Tokens, counts_text, length_text, problem_lists, total
+from typetally.report import pages
 
 _TYPES = ("desc", "coord", "format", "ignore")
 _SHOWN_LABELS = 40

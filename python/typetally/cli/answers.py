@@ -11,7 +11,7 @@ from pathlib import Path
 from typer import BadParameter
 
 from typetally.cli.complaints import nothing_in
-from typetally.data_files import BadLine, Sample, samples_of
+from typetally.text.data_files import BadLine, Sample, samples_of
 
 _FIRST_LINES = 20
 

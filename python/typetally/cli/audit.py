@@ -11,14 +11,14 @@ from typer import Argument, Exit, Option
 
 from typetally.audit import Auditor, Options, Report
 from typetally.audit.page import audit_page
+from typetally.base.config import TokenTypeMetricsConfig
 from typetally.cli.audit_table import print_report
 from typetally.cli.complaints import complain, nothing_in
 from typetally.cli.options import check_writable, read_grammar
 from typetally.cli.progress import reading
-from typetally.config import TokenTypeMetricsConfig
-from typetally.data_files import read_samples
-from typetally.text_encoder import TextEncoder
-from typetally.typer import TokenTyper
+from typetally.text.data_files import read_samples
+from typetally.text.text_encoder import TextEncoder
+from typetally.typing.typer import TokenTyper
 
 
 def audit(

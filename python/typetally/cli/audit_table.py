@@ -9,7 +9,7 @@ from rich.text import Text
 
 from typetally.audit.problems import Kind
 from typetally.audit.report import Report, counts_text, length_text, problem_lists, total
-from typetally.terminal import STYLES
+from typetally.report.terminal import STYLES
 
 _SHOWN_LINES = 8
 _EXAMPLE_LENGTH = 70

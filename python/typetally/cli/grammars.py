@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 from typer import Option
 
-from typetally.grammar import GrammarInfo, describe_grammars, make_marker
-from typetally.shown_tokens import TYPE_NAMES
-from typetally.terminal import typed_text, types_legend
+from typetally.base.token_type import TYPE_NAMES
+from typetally.report.terminal import typed_text, types_legend
+from typetally.text.grammar import GrammarInfo, describe_grammars, make_marker
 
 
 def grammars(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer import BadParameter
 
-from typetally.grammar import Grammar
+from typetally.text.grammar import Grammar
 
 
 def read_grammar(name: str) -> str | Grammar:

@@ -13,14 +13,14 @@ import numpy as np
 from rich.console import Console
 from typer import Argument, Exit, Option
 
+from typetally.batch.pack_plan import PackPlan, plan_packs
+from typetally.batch.plan_files import check_suffix
 from typetally.cli.complaints import complain, nothing_in
 from typetally.cli.options import check_writable
 from typetally.cli.pack_summary import print_summary, summarize
 from typetally.cli.progress import reading
-from typetally.data_files import BadLine, Sample, read_samples
-from typetally.pack_plan import PackPlan, plan_packs
-from typetally.plan_files import check_suffix
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import BadLine, Sample, read_samples
+from typetally.text.text_encoder import TextEncoder
 
 _BATCH = 512
 

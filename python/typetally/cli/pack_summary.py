@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from typetally.data_files import BadLine
-from typetally.pack_plan import PackPlan
+from typetally.batch.pack_plan import PackPlan
+from typetally.text.data_files import BadLine
 
 _STEPS = 12
 _BAR = 40

@@ -17,12 +17,12 @@ from typer import Argument, BadParameter, Exit, Option
 from typetally.cli.answers import is_file, read_answers
 from typetally.cli.complaints import complain
 from typetally.cli.options import check_writable, read_grammar
-from typetally.grammar import grammar_of, make_marker
-from typetally.shown_tokens import ShownToken, show_token
-from typetally.terminal import STYLES, types_legend, visible
-from typetally.text_encoder import TextEncoder
-from typetally.tokens_page import Answer, assemble
-from typetally.typer import TokenTyper
+from typetally.report.shown_tokens import ShownToken, show_token
+from typetally.report.terminal import STYLES, types_legend, visible
+from typetally.report.tokens_page import Answer, assemble
+from typetally.text.grammar import grammar_of, make_marker
+from typetally.text.text_encoder import TextEncoder
+from typetally.typing.typer import TokenTyper
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 

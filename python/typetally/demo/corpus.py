@@ -9,11 +9,11 @@ from pathlib import Path
 
 from transformers import Qwen3VLForConditionalGeneration
 
-from typetally.data_files import BadLine
 from typetally.demo.data import Line, read_lines
 from typetally.demo.encode import Message, Sample, encode, scene_messages
 from typetally.demo.model import PictureProcessor
 from typetally.demo.shapes import draw_scene
+from typetally.text.data_files import BadLine
 
 HELD_OUT = 48
 """Samples that are evaluated and never trained on, at most."""

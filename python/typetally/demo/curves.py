@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from typetally import pages
 from typetally.demo.history import ACCURACY, ENTROPY, LOSS, TYPES, LogLine, Points, Quantity, curve
+from typetally.report import pages
 
 _WIDTH, _HEIGHT = 330, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 38, 58, 30, 34

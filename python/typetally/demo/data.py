@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
-from typetally.data_files import BadLine, answer_text, bad_line, check_unicode, read_records
 from typetally.demo.encode import Message
 from typetally.demo.shapes import QUESTION, SIDE
 from typetally.demo.tokenizer import SPECIAL_TOKENS
+from typetally.text.data_files import BadLine, answer_text, bad_line, check_unicode, read_records
 
 PLACEHOLDER = "<image>"
 """Stands in a message's text for the next of the line's `images`, as in ms-swift's files."""

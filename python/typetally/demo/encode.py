@@ -8,10 +8,9 @@ import torch
 from PIL import Image
 from transformers import Qwen3VLForConditionalGeneration
 
+from typetally.base.token_type import IGNORE_INDEX
 from typetally.demo.model import PictureProcessor
 from typetally.demo.shapes import QUESTION, Scene
-
-IGNORE_INDEX = -100
 
 Message = dict[str, Any]
 """`{"role": ..., "content": text or [{"type": "text", "text": ...} | {"type": "image", "image": PIL image}]}`."""

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from typetally import pages
-from typetally.data_files import BadLine
+from typetally.collator.notes import Coverage
 from typetally.demo.curves import charts
 from typetally.demo.history import ACCURACY, ENTROPY, LOSS, TYPES, LogLine, curve, first_above, last_value
-from typetally.notes import Coverage
-from typetally.terminal import STYLES
-from typetally.tokens_page import Rendered
+from typetally.report import pages
+from typetally.report.terminal import STYLES
+from typetally.report.tokens_page import Rendered
+from typetally.text.data_files import BadLine
 
 LEARNED = 0.9
 """A type counts as learned from the first step at which its held-out accuracy is at least this."""

@@ -11,8 +11,9 @@ from rich.console import Console
 from transformers import Qwen3VLForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
-from typetally.collate import collate_packed, collate_padded
-from typetally.config import TokenTypeMetricsConfig
+from typetally.base.config import TokenTypeMetricsConfig
+from typetally.batch.collate import collate_packed, collate_padded
+from typetally.batch.pack_plan import PackPlan
 from typetally.demo.corpus import Corpus, Encoder, Example, draw_corpus, read_corpus
 from typetally.demo.curves import charts
 from typetally.demo.encode import images_of
@@ -22,12 +23,11 @@ from typetally.demo.report import Report, TypedAnswer, write_page
 from typetally.demo.tokenizer import build_tokenizer
 from typetally.demo.training import build_trainer, pack_samples
 from typetally.isolation import check_isolation
-from typetally.pack_plan import PackPlan
-from typetally.render import render
-from typetally.row_stats import row_stats
+from typetally.report.render import render
+from typetally.tally.row_stats import row_stats
+from typetally.text.vocabulary import Vocabulary
 from typetally.trainer.attach import attach
-from typetally.typer import TokenTyper
-from typetally.vocabulary import Vocabulary
+from typetally.typing.typer import TokenTyper
 
 METRICS, PAGE, CURVES = "metrics.jsonl", "report.html", "curves.svg"
 _SHOWN_ANSWERS = 6

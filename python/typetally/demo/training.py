@@ -9,10 +9,10 @@ from typing import Any, cast
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Qwen3VLForConditionalGeneration, Trainer, TrainingArguments
 
-from typetally.collate import collate_packed, collate_padded
+from typetally.batch.collate import collate_packed, collate_padded
+from typetally.batch.pack_plan import PackedDataset, PackPlan, plan_packs
 from typetally.demo.encode import Sample
 from typetally.demo.model import PictureProcessor
-from typetally.pack_plan import PackedDataset, PackPlan, plan_packs
 
 CAPACITY = 768
 """Tokens of a pack: about nine drawn scenes."""

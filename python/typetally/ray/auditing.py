@@ -14,11 +14,11 @@ import pyarrow
 import ray.data
 
 from typetally.audit import Auditor, Counts, Options, Report, report_of
-from typetally.config import TokenTypeMetricsConfig
-from typetally.data_files import BadLine, Sample, read_sample, samples_of
-from typetally.grammar import Grammar
+from typetally.base.config import TokenTypeMetricsConfig
 from typetally.ray.blocks import numbered
 from typetally.ray.tools import Tools, in_this_worker
+from typetally.text.data_files import BadLine, Sample, read_sample, samples_of
+from typetally.text.grammar import Grammar
 
 PART_BYTES = 8 << 20
 _ROWS = 4096

@@ -13,7 +13,7 @@ import ray.data
 from numpy.typing import NDArray
 
 from typetally.audit.lengths import Lengths
-from typetally.pack_plan import PackPlan, plan_packs
+from typetally.batch.pack_plan import PackPlan, plan_packs
 from typetally.ray.blocks import ordered_blocks
 from typetally.ray.lengths import count, lengths_of
 

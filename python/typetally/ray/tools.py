@@ -8,9 +8,9 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
-from typetally.grammar import Grammar
-from typetally.text_encoder import TextEncoder
-from typetally.typer import TokenTyper
+from typetally.text.grammar import Grammar
+from typetally.text.text_encoder import TextEncoder
+from typetally.typing.typer import TokenTyper
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import os
 import pyarrow
 import ray.data
 
-from typetally.config import TokenTypeMetricsConfig
-from typetally.grammar import Grammar
+from typetally.base.config import TokenTypeMetricsConfig
+from typetally.collator.sample_types import SampleTyper
 from typetally.ray.tools import Tools, in_this_worker
-from typetally.sample_types import SampleTyper
+from typetally.text.grammar import Grammar
 
 # What the filter reads of a sample.
 _LABEL_COLUMNS = ("metadata", "dataset", "dataset_name")

@@ -1,6 +1,6 @@
 """Adapters for trainers. Nothing here imports Torch before it is used."""
 
-from typetally.notes import Coverage
+from typetally.collator.notes import Coverage
 from typetally.trainer.attach import attach
 from typetally.trainer.mixin import TokenTypeMetricsMixin
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from typetally.trainer.ms_swift import refuse_sequence_parallel
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
+    from typetally.base.config import TokenTypeMetricsConfig
     from typetally.trainer.handle import Handle
-    from typetally.typer import TokenTyper
+    from typetally.typing.typer import TokenTyper
 
 
 def attach(
@@ -30,7 +30,7 @@ def attach(
     Training windows restart with `train()`, also where it resumes from a checkpoint, as the trainer's own loss does.
     Raises ValueError if `trainer` is attached already, cannot be served, or has no processor to make a typer of.
     """
-    from typetally.config import TokenTypeMetricsConfig
+    from typetally.base.config import TokenTypeMetricsConfig
     from typetally.trainer.handle import ATTRIBUTE, Handle
     from typetally.trainer.refusals import refuse_trainer
 
@@ -51,8 +51,8 @@ def attach(
 def typer_of(trainer: Any) -> TokenTyper:
     """That of the trainer's collator, else the "auto" typer over the vocabulary of its processor."""
     from typetally.collator import TokenTypeCollator
-    from typetally.typer import TokenTyper
-    from typetally.vocabulary import Vocabulary
+    from typetally.text.vocabulary import Vocabulary
+    from typetally.typing.typer import TokenTyper
 
     if isinstance(trainer.data_collator, TokenTypeCollator):
         return trainer.data_collator.typer

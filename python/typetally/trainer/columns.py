@@ -6,11 +6,11 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from typetally.collator import TokenTypeCollator
-from typetally.sample_types import Route
+from typetally.collator.sample_types import Route
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
-    from typetally.typer import TokenTyper
+    from typetally.base.config import TokenTypeMetricsConfig
+    from typetally.typing.typer import TokenTyper
 
 PAYLOAD_KEY = "assistant_payload"
 # What typing reads of a sample beside its labels.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from typetally._ranks import sum_over_group
+from typetally.tally.ranks import sum_over_group
 
 
 def sum_over_ranks(flat: torch.Tensor, accelerator: Any) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from typetally.isolation import check_isolation
-from typetally.leaks import LeakWatch
+from typetally.isolation.leaks import LeakWatch
 from typetally.trainer.micro_batch import MicroBatch
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from typetally.leaks import LeakWatch
-from typetally.notes import Coverage
-from typetally.sample_types import Route, SampleTyper
+from typetally.collator.notes import Coverage
+from typetally.collator.sample_types import Route, SampleTyper
+from typetally.isolation.leaks import LeakWatch
+from typetally.model.unwrap import unwrap
 from typetally.trainer.columns import PAYLOAD_KEY, Columns
 from typetally.trainer.context_parallel import deals
 from typetally.trainer.first_batch import FirstBatchCheck
@@ -22,11 +23,10 @@ from typetally.trainer.ms_swift import coming_keys
 from typetally.trainer.recorder import Recorder
 from typetally.trainer.window import add_to_line
 from typetally.trainer.wraps import Wraps
-from typetally.unwrap import unwrap
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
-    from typetally.typer import TokenTyper
+    from typetally.base.config import TokenTypeMetricsConfig
+    from typetally.typing.typer import TokenTyper
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from typetally.notes import NOTES_KEY
-from typetally.trainer.head import Backbone
+from typetally.collator.notes import NOTES_KEY
+from typetally.model.head import Backbone
+from typetally.model.outputs import Forward
 from typetally.trainer.micro_batch import MicroBatch
-from typetally.trainer.outputs import Forward
 
 OURS = ("token_types", NOTES_KEY)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from typetally._targets import whole_labels
-from typetally._tensors import like
-from typetally.notes import NOTES_KEY, BatchNotes
+from typetally.base.tensors import like
+from typetally.collator.notes import NOTES_KEY, BatchNotes
+from typetally.tally.targets import whole_labels
 from typetally.trainer.context_parallel import LABELS_KEY, TYPES_KEY
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from typetally.trainer.attach import attach
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
+    from typetally.base.config import TokenTypeMetricsConfig
     from typetally.trainer.handle import Handle
-    from typetally.typer import TokenTyper
+    from typetally.typing.typer import TokenTyper
 
 
 class TokenTypeMetricsMixin:

@@ -10,22 +10,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from typetally._tensors import integers, like
-from typetally.batch_route import is_packed, supervised_spans, type_batch
-from typetally.boundaries import document_boundaries
-from typetally.filter_watch import FilterWatch
-from typetally.leaks import LeakWatch
-from typetally.notes import NOTES_KEY, BatchNotes, Coverage
-from typetally.placement import IGNORE, IGNORE_INDEX
-from typetally.sample_types import SampleTyper
+from typetally.base.tensors import integers, like
+from typetally.base.token_type import IGNORE, IGNORE_INDEX
+from typetally.batch.boundaries import document_boundaries
+from typetally.collator.batch_route import is_packed, supervised_spans, type_batch
+from typetally.collator.filter_watch import FilterWatch
+from typetally.collator.notes import NOTES_KEY, BatchNotes, Coverage
+from typetally.collator.sample_types import SampleTyper
+from typetally.isolation.leaks import LeakWatch
+from typetally.model.outputs import Forward, Labels, read_forward, tally_outputs
 from typetally.trainer.context_parallel import counts_samples, deal_out, shift
 from typetally.trainer.micro_batch import MicroBatch
-from typetally.trainer.outputs import Forward, Labels, read_forward, tally_outputs
 from typetally.trainer.repeats import real_items, without_repeats
 from typetally.trainer.window import Window
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
+    from typetally.base.config import TokenTypeMetricsConfig
 
 logger = logging.getLogger(__name__)
 

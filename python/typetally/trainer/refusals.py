@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from typetally.unwrap import causal_lm, unwrap
+from typetally.model.unwrap import causal_lm, unwrap
 
 _NEEDED = ("compute_loss", "evaluation_loop", "log", "model", "args", "accelerator", "data_collator")
 _LOOP = "for loops of your own use TokenTypeMeter"

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from typetally.notes import BatchNotes
-from typetally.placement import IGNORE_INDEX
+from typetally.base.token_type import IGNORE_INDEX
+from typetally.collator.notes import BatchNotes
 
 
 def real_items(accelerator: Any, here: int) -> int | None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from typetally.meter import TokenTypeMeter
-from typetally.notes import COVERAGE_SIZE, Coverage
+from typetally.collator.notes import COVERAGE_SIZE, Coverage
+from typetally.tally.meter import TokenTypeMeter
 from typetally.trainer.distributed import sum_over_ranks
 
 if TYPE_CHECKING:
-    from typetally.config import TokenTypeMetricsConfig
+    from typetally.base.config import TokenTypeMetricsConfig
 
 
 class Window:

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import typetally as tt
 from typetally.audit import Auditor, Options
 from typetally.audit.page import audit_page
-from typetally.data_files import read_samples
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import read_samples
+from typetally.text.text_encoder import TextEncoder
 
 BOX = '[{"label": "cat", "bbox_2d": [1, 2, 300, 400]}]'
 REVERSED = '[{"label": "<script>document.title=1</script>", "bbox_2d": [5, 2, 3, 400]}]'

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 
 import typetally as tt
 from typetally import Vocabulary, _core
-from typetally.shown_tokens import LEVELS
+from typetally.report.shown_tokens import LEVELS
 
 HOSTILE = [b"<script>document.title='run'</script>", b'"><img src=x onerror="document.title=1">', b"&lt;b&gt;", b"'"]
 NLL = [0.01, 0.3, 0.7, 1.5, 3.0, 9.0]

@@ -11,8 +11,8 @@ from conftest import ROOT
 import typetally as tt
 import typetally.ray
 from typetally.audit import Auditor, Options
-from typetally.data_files import read_samples
-from typetally.text_encoder import TextEncoder
+from typetally.text.data_files import read_samples
+from typetally.text.text_encoder import TextEncoder
 
 CONFIG = tt.TokenTypeMetricsConfig(include=("lvis", "refcoco"))
 

@@ -1,0 +1,1 @@
+"""Which samples stand in which batch, and where."""

@@ -1,0 +1,1 @@
+"""Typed tokens for people to read: pages and terminals."""

@@ -1,0 +1,1 @@
+"""Vocabularies, grammars, and training data as text."""
