@@ -61,7 +61,7 @@ def test_public_examples(shared_data: Path) -> None:
     structured = [example for example in examples if example.auto]
     assert (len(examples), len(structured)) == (75, 70)
     assert wrong_under(None, examples) == []
-    assert len(wrong_under("auto", structured)) <= 4
+    assert wrong_under("auto", structured) == []
 
 
 def test_own_cases_under_their_grammar() -> None:
@@ -72,6 +72,19 @@ def test_own_cases_under_their_grammar() -> None:
 
 def test_own_cases_under_auto() -> None:
     assert wrong_under("auto", [case for case in read_own_cases() if case.auto]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trainer.train()",
+        "Action: none",
+        "A street.\nAction: a man crosses it.\nStatus: wet",
+        "import torch\n\nmodel.fit(x=1, y=2)\nnumbers = range(start=3)\ntime.sleep(5)",
+    ],
+)
+def test_auto_takes_code_and_captions_for_prose(text: str) -> None:
+    assert MARKERS["auto"].detect(text.encode()) == "prose"
 
 
 @pytest.mark.parametrize("info", describe_grammars(), ids=lambda info: info.name)

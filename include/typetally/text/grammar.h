@@ -52,7 +52,7 @@ struct Grammar {
   std::string separators = {};           ///< ASCII characters that are trimmed from a description like spaces: ";"
   std::vector<int> counts = {2, 4, 8};   ///< kBrackets: how many numbers make a box
   std::vector<std::string> labels = {};  ///< kCalls: what opens a line before a colon, in any case: "thought"
-  std::vector<std::string> verbs = {};   ///< kCalls: commands that stand alone at the start of a line, in any case
+  std::vector<std::string> verbs = {};   ///< kCalls: commands that begin a line, in any case; "click" is `a.click` too
   std::vector<std::string> said = {};    ///< kCalls: those verbs whose operand is typed or said
 };
 

@@ -24,11 +24,23 @@ bool has_two_numbers(const Text& text, std::size_t at) {
   return text.ends(second) || number_end(text, second) > second;
 }
 
+bool begins_box(const Compiled& table, const Text& text, std::size_t at) {
+  return bool{match_boxes(text, at, table.grammar.counts).box};
+}
+
+// Two numbers without names are a place; one is an amount. Strings without names are what a saying verb says.
+TokenType positional_type(const Compiled& table, const Text& text, std::size_t at, const Command& command) {
+  const char c = text.peek(at);
+  if (is_quote(c)) return command.is_said ? TokenType::kDesc : TokenType::kFormat;
+  const bool is_place = c == '[' || c == '(' ? begins_box(table, text, at) : c == '<' || has_two_numbers(text, at);
+  return is_place ? TokenType::kCoord : TokenType::kFormat;
+}
+
 }  // namespace
 
 void CallReader::read() {
   scan_.put(scan_.at() + 1, TokenType::kFormat);
-  const TokenType positional = positional_type();
+  const TokenType positional = positional_type(table_, text_, skip_space(text_, scan_.at()), command_);
   while (!scan_.is_at_end()) {
     if (!skip_line_end()) return;
     const std::size_t at = scan_.at();
@@ -71,17 +83,6 @@ bool CallReader::argument() {
   return true;
 }
 
-// Two numbers without names are a place; one is an amount. Strings without names are what a saying verb says.
-TokenType CallReader::positional_type() const {
-  const std::size_t at = skip_space(text_, scan_.at());
-  if (is_quote(text_.peek(at))) return command_.is_said ? TokenType::kDesc : TokenType::kFormat;
-  const bool is_place = text_.peek(at) == '[' || text_.peek(at) == '(' || text_.peek(at) == '<';
-  if (is_place) {
-    return text_[at] == '<' || begins_box(at) ? TokenType::kCoord : TokenType::kFormat;
-  }
-  return has_two_numbers(text_, at) ? TokenType::kCoord : TokenType::kFormat;
-}
-
 void CallReader::value(TokenType type) {
   const char quote = text_[scan_.at()];
   if (is_quote(quote)) type = type_of_quoted(type);
@@ -95,10 +96,8 @@ TokenType CallReader::type_of_quoted(TokenType type) const {
   if (text_.ends(inside)) return type;
   if (text_[inside] == '<' && table_.role(match_tag(text_, inside)) == TagRole::kNumbers) return TokenType::kCoord;
   const bool is_bracket = text_[inside] == '(' || text_[inside] == '[';
-  return is_bracket && begins_box(inside) ? TokenType::kCoord : type;
+  return is_bracket && begins_box(table_, text_, inside) ? TokenType::kCoord : type;
 }
-
-bool CallReader::begins_box(std::size_t at) const { return bool{match_boxes(text_, at, table_.grammar.counts).box}; }
 
 void CallReader::said(char quote) {
   const std::size_t open = scan_.at();
@@ -192,11 +191,22 @@ bool CallReader::argument_follows(std::size_t comma) const {
   return name > at && !is_digit(text_[at]) && text_.peek(equals) == '=';
 }
 
+bool has_known_argument(const Compiled& table, const Text& text, const Command& command) {
+  if (command.kind == Command::Kind::kVerb) {
+    const std::size_t operand = skip_blanks(text, command.end);
+    return text.peek(operand) == '<' || begins_box(table, text, operand);
+  }
+  const std::size_t at = skip_space(text, command.end + 1);
+  const std::size_t name = skip_name(text, at);
+  if (name > at && is_letter(text[at])) return table.keys.numbered(text.between(at, name)) != TokenType::kFormat;
+  return positional_type(table, text, at, command) == TokenType::kCoord;
+}
+
 void read_operand(const Compiled& table, Scan& scan, const Command& command) {
   const Text& text = scan.text();
   const std::size_t open = skip_blanks(text, scan.at());
   if (text.ends(open) || text[open] == '<' || text[open] == '\n') return;
-  if (!command.is_said && match_boxes(text, open, table.grammar.counts).box) {
+  if (!command.is_said && begins_box(table, text, open)) {
     scan.put(open, TokenType::kFormat);
     return read_boxes(scan, table.grammar.counts);
   }

@@ -29,8 +29,6 @@ class CallReader {
   bool argument_follows(std::size_t comma) const;
   bool skip_line_end();
   bool ends_value(std::size_t comma) const;
-  TokenType positional_type() const;
-  bool begins_box(std::size_t at) const;
   TokenType type_of_quoted(TokenType type) const;
   std::size_t closing_quote(std::size_t begin, char quote) const;
   bool begins_argument(std::size_t at) const;
@@ -40,6 +38,9 @@ class CallReader {
   const Text& text_;
   const Command& command_;
 };
+
+/// Whether the table knows the name of a command's first argument, or a place stands there: a box, a tag, two numbers.
+bool has_known_argument(const Compiled& table, const Text& text, const Command& command);
 
 /// Types the operand of a verb: `[text]`, `[x, y]`, `(x, y)`, or a quoted text. Tags are left to the engine.
 void read_operand(const Compiled& table, Scan& scan, const Command& command);

@@ -9,8 +9,11 @@ namespace {
 
 constexpr std::string_view kFullWidthColon = "\xEF\xBC\x9A";
 
-bool names(const std::vector<std::string>& words, std::string_view word) {
-  return std::ranges::any_of(words, [=](const std::string& entry) { return equal_in_any_case(entry, word); });
+// Whether one of `words` is the dotted name `whole` or its last part `name`.
+bool names(const std::vector<std::string>& words, std::string_view name, std::string_view whole) {
+  return std::ranges::any_of(words, [=](const std::string& entry) {
+    return equal_in_any_case(entry, name) || equal_in_any_case(entry, whole);
+  });
 }
 
 bool starts_in_any_case(const Text& text, std::size_t at, std::string_view word) {
@@ -38,7 +41,7 @@ std::size_t dotted_name_end(const Text& text, std::size_t at) {
 }
 
 // Fills in what the brackets at command.end say.
-void look_into_brackets(const Compiled& table, const Text& text, Command& command) {
+void look_into_brackets(const Text& text, Command& command) {
   const std::size_t at = skip_space(text, command.end + 1);
   command.kind = Command::Kind::kCall;
   if (text.ends(at)) return;
@@ -47,8 +50,6 @@ void look_into_brackets(const Compiled& table, const Text& text, Command& comman
   if (name > at && is_letter(text[at])) {
     const bool is_argument = text.ends(equals) || (text[equals] == '=' && text.peek(equals + 1) != '=');
     if (!is_argument) command.kind = Command::Kind::kNone;
-    const std::string_view key = text.between(at, name);
-    command.is_known |= table.keys.numbered(key) != TokenType::kFormat;
     return;
   }
   if (text[at] == ')') {
@@ -60,20 +61,18 @@ void look_into_brackets(const Compiled& table, const Text& text, Command& comman
 }
 
 void look_at_operand(const Compiled& table, const Text& text, Command& command) {
-  const bool is_verb = names(table.grammar.verbs, command.name);
   const bool is_shout = is_shouted(command.name);
-  if (!is_verb && !is_shout) return;
+  if (!command.is_verb && !is_shout) return;
   const std::size_t at = skip_blanks(text, command.end);
   const char c = text.peek(at);
   const Tag tag = match_tag(text, at);
   const bool is_tag = tag && table.role(tag) == TagRole::kNumbers;
   const bool has_operand = is_tag || c == '[' ||
-                           (is_verb && c == '(' && is_digit(text.peek(skip_space(text, at + 1)))) ||
+                           (command.is_verb && c == '(' && is_digit(text.peek(skip_space(text, at + 1)))) ||
                            (command.is_said && (c == '"' || c == '\''));
-  const bool is_alone = is_shout && is_verb && ends_line(text, command.end);
+  const bool is_alone = is_shout && command.is_verb && ends_line(text, command.end);
   if (!has_operand && !is_alone) return;
   command.kind = Command::Kind::kVerb;
-  command.is_known = is_verb;
 }
 
 }  // namespace
@@ -99,10 +98,10 @@ Command match_command(const Compiled& table, const Text& text, std::size_t at) {
   if (command.end == at) return command;
   const std::string_view whole = text.between(at, command.end);
   command.name = whole.substr(whole.rfind('.') + 1);
-  command.is_known = command.name.size() < whole.size() || names(table.grammar.verbs, command.name);
-  command.is_said = names(table.grammar.said, command.name);
+  command.is_verb = names(table.grammar.verbs, command.name, whole);
+  command.is_said = names(table.grammar.said, command.name, whole);
   if (text.peek(command.end) == '(') {
-    look_into_brackets(table, text, command);
+    look_into_brackets(text, command);
   } else {
     look_at_operand(table, text, command);
   }

@@ -18,7 +18,7 @@ struct Command {
   Kind kind = Kind::kNone;
   std::size_t end = 0;    ///< of the name; a call's bracket stands there
   std::string_view name;  ///< the last part of a dotted name
-  bool is_known = false;  ///< the table names the verb or an argument, or the name is dotted
+  bool is_verb = false;   ///< the table names it
   bool is_said = false;   ///< its operand is typed or said
 };
 

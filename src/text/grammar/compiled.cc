@@ -77,8 +77,8 @@ std::optional<Error> check_numbers_and_words(const Grammar& grammar) {
   for (const auto& [field, words] :
        {std::pair{"labels", &grammar.labels}, std::pair{"verbs", &grammar.verbs}, std::pair{"said", &grammar.said}}) {
     for (const std::string& word : *words) {
-      const bool may_have_spaces = words == &grammar.labels;
-      const auto fits = [=](char c) { return is_name(c) || (may_have_spaces && c == ' '); };
+      const char also = words == &grammar.labels ? ' ' : '.';
+      const auto fits = [=](char c) { return is_name(c) || c == also; };
       if (word.empty() || !std::ranges::all_of(word, fits)) {
         return wrong(field, "expected words of letters, digits and _, got \"" + word + "\"");
       }

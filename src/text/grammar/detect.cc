@@ -5,6 +5,7 @@
 
 #include "text/grammar/attribute_reader.h"
 #include "text/grammar/bracket_reader.h"
+#include "text/grammar/call_reader.h"
 #include "text/grammar/command.h"
 #include "text/grammar/json_reader.h"
 #include "text/grammar/lexing.h"
@@ -51,13 +52,21 @@ class Witness {
     return !next || table_.knows(next);
   }
 
-  Evidence look_at_line(std::size_t at) const {
+  // Words stand before colons and brackets in prose and in code too: a label counts with a command, or where the answer
+  // began with another, and a command without one if it is a verb of the table.
+  Evidence look_at_line(std::size_t at) {
     const std::size_t begin = skip_blanks(text_, at);
     const std::size_t label_end = match_label(table_, text_, begin);
     const Command command = match_command(table_, text_, label_end == 0 ? begin : skip_blanks(text_, label_end));
     const bool is_command = command.kind != Command::Kind::kNone;
-    if (is_command && (command.is_known || label_end != 0)) return Evidence::kStrong;
-    return label_end == 0 ? Evidence::kNone : Evidence::kWeak;
+    if (label_end == 0) {
+      if (!is_command || !command.is_verb) return Evidence::kNone;
+      return has_known_argument(table_, text_, command) ? Evidence::kStrong : Evidence::kWeak;
+    }
+    if (is_command) return Evidence::kStrong;
+    if (begins_with_label_) return Evidence::kWeak;
+    begins_with_label_ = begins_answer(begin);
+    return Evidence::kNone;
   }
 
   Evidence look_at_brackets(std::size_t at) {
@@ -87,16 +96,20 @@ class Witness {
   }
 
   // Whether nothing but spaces and a fence stands before `at`.
-  bool begins_answer(std::size_t at) const {
-    std::size_t p = skip_space(text_, 0);
-    if (text_.starts_with(p, "```")) p = skip_space(text_, skip_name(text_, p + 3));
-    return p == at;
+  bool begins_answer(std::size_t at) {
+    if (!begin_) {
+      begin_ = skip_space(text_, 0);
+      if (text_.starts_with(*begin_, "```")) begin_ = skip_space(text_, skip_name(text_, *begin_ + 3));
+    }
+    return *begin_ == at;
   }
 
   const Compiled& table_;
   const Text& text_;
   std::size_t resume_ = 0;
   std::optional<bool> has_atom_;
+  std::optional<std::size_t> begin_;
+  bool begins_with_label_ = false;
 };
 
 }  // namespace
