@@ -101,6 +101,8 @@ def test_malformed_answers_are_found_and_others_are_not(examples):
         ("<ref>cat<box>(1,2),(3,4)</box>", "<ref> without </ref>"),
         ("cat</ref><box>(1,2),(3,4)</box>", "</ref> without <ref>"),
         ("<ref>cat</ref><box>(1,2),(3,x4)</box>", "a broken coordinate token, or a word where a number belongs"),
+        ("<loc104> cat", "a broken coordinate token, or a word where a number belongs"),
+        ("<loc0104><loc200><loc0300><loc0400> cat", "a broken coordinate token, or a word where a number belongs"),
         ('<points x1="9.1" y1="4', "ends inside a tag"),
         ("It is at [0.1, 0.2, 0.3", "ends before a bracket is closed"),
         ("<ref-object><bbox>", "a placeholder, <ref-object> or <bbox>, that ms-swift fills by its template"),

@@ -13,8 +13,8 @@
 namespace typetally::marking {
 namespace {
 
-// How clearly a structure of one table begins at one place. Numbers in brackets and labels are weak, since running text
-// has them too; a list without keys is JSON only where it is nothing else.
+// How clearly a structure of one table begins at one place. Numbers in brackets, labels and broken coordinate tokens
+// are weak, since running text has them too; a list without keys is JSON only where it is nothing else.
 enum class Evidence : std::uint8_t { kNone, kFaint, kWeak, kStrong };
 
 /// What one table makes of a text, from left to right.
@@ -38,10 +38,11 @@ class Witness {
  private:
   Evidence look_at_angle(std::size_t at, const Tag& tag) const {
     if (!table_.tags) return Evidence::kNone;
-    const bool is_atom = match_atom(text_, at, table_.atoms).kind == AtomMatch::Kind::kWhole;
+    const AtomMatch::Kind atom = match_atom(text_, at, table_.atoms).kind;
     const bool is_element = match_element(table_, text_, at) != 0;
     const bool is_known = ((tag && table_.knows(tag)) || is_element) && may_hold(tag);
-    return is_atom || is_known ? Evidence::kStrong : Evidence::kNone;
+    if (atom == AtomMatch::Kind::kWhole || is_known) return Evidence::kStrong;
+    return atom == AtomMatch::Kind::kBroken && !is_digit(text_[at + 1]) ? Evidence::kWeak : Evidence::kNone;
   }
 
   // Numbers are not in another table's tokens: `<poly><loc_1>` is none of ref_box.

@@ -63,12 +63,14 @@ std::size_t Engine::visit_angle(std::size_t at) {
     return atom.end;
   }
   if (const std::size_t name_end = match_element(table_, text_, at); name_end != 0) return visit_element(at, name_end);
-  if (const Tag tag = match_tag(text_, at)) return visit_tag(at, tag);
-  if (atom.kind == AtomMatch::Kind::kBroken && is_broken_token(at, atom.end)) {
+  const Tag tag = match_tag(text_, at);
+  const bool is_broken = atom.kind == AtomMatch::Kind::kBroken;
+  if (is_broken && (tag || is_broken_token(at, atom.end))) {
     end_stretch(at);
-    scan_.put_unparsed(atom.end);
-    return atom.end;
+    scan_.put_unparsed(tag ? tag.end : atom.end);
+    return scan_.at();
   }
+  if (tag) return visit_tag(at, tag);
   if (is_cut_tag(text_, at)) {
     const bool shows = !text_.ends(at + 1) && (table_.tags || text_[at + 1] == '|');
     return shows ? visit_special(at, text_.size()) : at;
