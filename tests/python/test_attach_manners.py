@@ -276,6 +276,8 @@ def test_what_cannot_be_served_is_said_so(tmp_path):
     with pytest.raises(ValueError, match="'train' or 'eval'"):
         handle.coverage("test")
     handle.detach()
+    with pytest.raises(TypeError, match=r"got a TokenTypeMetricsConfig; pass config="):
+        tt.attach(trainer, tt.TokenTypeMetricsConfig())
     trainer.processing_class = None
     with pytest.raises(ValueError, match="processing_class"):
         tt.attach(trainer)

@@ -42,6 +42,8 @@ def attach(
         raise ValueError(
             "[attach] expected a trainer that is not attached, got one that is; call its handle's detach()"
         )
+    if isinstance(typer, TokenTypeMetricsConfig):
+        raise TypeError("[attach] expected typer as a TokenTyper, got a TokenTypeMetricsConfig; pass config=...")
     if config is None:
         config = TokenTypeMetricsConfig(include=("*",))
     typer = typer_of(trainer) if typer is None else typer
