@@ -122,8 +122,14 @@ def test_errors_say_which_field_is_wrong(fields: dict[str, object], message: str
 
 
 def test_unknown_grammars_and_fields_name_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected one of auto, coordjson, json, .* got .yaml"):
-        make_marker("yaml")
+    for name, message in (
+        ("yaml", r'expected one of auto, coordjson, json, .* got "yaml"$'),
+        ("qwen2", r'got "qwen2"; did you mean qwen2vl\?'),
+        ("JSON", r"did you mean json\?"),
+        ("own.json", r"Grammar.from_file reads a table$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make_marker(name)
     path = tmp_path / "grammar.json"
     path.write_text('{"name": "a", "colour": 1}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"colour: unknown; the fields are name, summary, "):

@@ -91,7 +91,8 @@ def test_audit_of_what_cannot_be_read_exits_with_2(data, shared_data, tmp_path):
     for arguments, message in (
         ((str(data), "--tokenizer", str(tmp_path)), "expected a tokenizer.json"),
         ((str(tmp_path / "no.jsonl"), "--tokenizer", tokenizer), "does not exist"),
-        ((str(data), "--tokenizer", tokenizer, "--grammar", "yaml"), "expected one of auto, coordjson"),
+        ((str(data), "--tokenizer", tokenizer, "--grammar", "jsn"), "did you mean json?"),
+        ((str(data), "--tokenizer", tokenizer, "--grammar", "own.json"), "own.json: No such file or directory"),
     ):
         done = typetally("audit", *arguments, env={"COLUMNS": "200", "PATH": ""})
         assert (done.returncode, done.stdout) == (2, "")

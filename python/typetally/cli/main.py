@@ -51,7 +51,7 @@ def main() -> None:
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
-        Console(stderr=True).print(f"typetally: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(f"typetally: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
 

@@ -12,7 +12,7 @@ from typetally.text.grammar import Grammar
 
 def read_grammar(name: str) -> str | Grammar:
     """A grammar by name, or a user's table by the path of its JSON file."""
-    return Grammar.from_file(name) if name.endswith(".json") and Path(name).is_file() else name
+    return Grammar.from_file(name) if name.endswith(".json") or os.sep in name else name
 
 
 def check_writable(path: Path | None) -> Path | None:

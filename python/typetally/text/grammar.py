@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import os
 import pathlib
@@ -76,7 +77,8 @@ class Grammar:
             text = pathlib.Path(path).read_text(encoding="utf-8")
             _core.check_grammar(text)
         except (OSError, ValueError) as error:
-            raise ValueError(f"[Grammar.from_file] {os.fspath(path)}: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"[Grammar.from_file] {os.fspath(path)}: {reason}") from None
         return cls(**json.loads(text))
 
     def to_json(self) -> str:
@@ -92,14 +94,28 @@ def make_marker(
     desc_keys: Sequence[str] | None = None,
     coord_keys: Sequence[str] | None = None,
 ) -> _core.Marker:
-    """The core's marker of a grammar, or of "auto". Keys replace those of JSON. ValueError lists the known names."""
+    """The core's marker of a grammar, or of "auto". Keys replace those of JSON. ValueError lists the known names, and
+    says which of them an unknown one may stand for."""
     desc = None if desc_keys is None else list(desc_keys)
     coord = None if coord_keys is None else list(coord_keys)
     if isinstance(grammar, Grammar):
         return _core.Marker.from_json(grammar.to_json(), desc, coord)
     if not isinstance(grammar, str):
         raise TypeError(f"[TokenTyper] expected a grammar's name or a Grammar, got {type(grammar).__name__}")
-    return _core.Marker.by_name(grammar, desc, coord)
+    try:
+        return _core.Marker.by_name(grammar, desc, coord)
+    except ValueError as error:
+        raise ValueError(f"{error}{_advice(grammar)}") from None
+
+
+def _advice(name: str) -> str:
+    known = ["auto", *grammars()]
+    if name in known:
+        return ""
+    if name.endswith(".json"):
+        return "; Grammar.from_file reads a table"
+    close = difflib.get_close_matches(name.lower(), known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def grammar_of(marker: _core.Marker, text: bytes) -> str:
