@@ -31,7 +31,7 @@ def add_by_torch(logits, rows, labels, types, sums, scratch, stream):
     read.finite &= read.has_label
     added = DeviceSums(x.device)
     added.add(read, labels, types, labels >= 0)
-    sums += added.flat()
+    sums += added.raw
 
 
 class Stream:

@@ -121,6 +121,7 @@ class TokenTypeCollator:
         rows = np.atleast_2d(labels)
         mask = _padding_mask(batch, rows.shape)
         if self.carry_notes or typed is None:
+            notes.supervised = int(np.count_nonzero(rows >= 0))
             _read_boundaries(batch, notes)
         types = self._type_batch(rows, mask, documents, notes) if typed is None else _place(rows, mask, typed, notes)
         notes.packed = len(documents) > len(rows) or is_packed(rows, notes.cu_seqlens)

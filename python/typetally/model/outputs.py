@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -41,6 +41,12 @@ class Labels:
     types: torch.Tensor
     cu_seqlens: Any
     shifted: bool
+    most: int | None = None  # targets at most, where that is known without reading labels on a device
+
+    def beside(self, tensor: torch.Tensor) -> Labels:
+        """On the device of `tensor`: a model spread over several ends on another one than its inputs."""
+        labels, types = (part.to(tensor.device, non_blocking=True) for part in (self.labels, self.types))
+        return replace(self, labels=labels, types=types)
 
 
 Readable = TokenResults | HiddenStates | torch.Tensor
@@ -63,6 +69,7 @@ def tally_outputs(
     if isinstance(read, TokenResults):
         _tally_tokens(meter, read, target)
         return
+    target = target.beside(read.hidden if isinstance(read, HiddenStates) else read)
     common: dict[str, Any] = {
         "labels": target.labels,
         "token_types": target.types,
@@ -73,7 +80,8 @@ def tally_outputs(
     # Prompt tuning puts virtual tokens before the labelled ones.
     if isinstance(read, HiddenStates):
         hidden = read.hidden[..., -columns:, :]
-        meter.update_from_hidden(hidden=hidden, weight=read.weight, bias=read.bias, model_config=read.config, **common)
+        head: dict[str, Any] = {"weight": read.weight, "bias": read.bias, "model_config": read.config}
+        meter.update_from_hidden(hidden=hidden, max_targets=target.most, **head, **common)
         return
     kept = logits_to_keep if read.shape[-2] != columns else None
     logits = read.detach() if kept is not None else read.detach()[..., -columns:, :]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from typetally import _core
 from typetally.base.tensors import Tensor, is_torch
-from typetally.tally.torch_route import CHUNK_BYTES, chunks, pick_rows, to_device
+from typetally.tally.torch_route import CHUNK_BYTES, chunks, pick_rows
 
 _MULTIPLIES_BY_SCALING = ("hyperclovax",)
 """Model types whose `logits_scaling` multiplies; Granite's and its kin's divides."""
@@ -50,6 +49,14 @@ class LogitTransform:
         return product
 
 
+class Head(NamedTuple):
+    """An output embedding: logits = transform(hidden @ weight.T + bias)."""
+
+    weight: Tensor  # [V, H]
+    bias: Tensor | None  # [V]
+    transform: LogitTransform
+
+
 def check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None, operation: str) -> None:
     """Raises TypeError or ValueError unless hidden [..., H], weight [V, H] and bias [V] fit each other."""
     for name, value in (("hidden", hidden), ("weight", weight), ("bias", bias)):
@@ -65,21 +72,17 @@ def check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None, operation: s
 
 
 def logit_chunks(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: _core.Targets,
-    transform: LogitTransform,
-    limit: int = CHUNK_BYTES,
+    hidden: Tensor, head: Head, places: Tensor, limit: int = CHUNK_BYTES
 ) -> Iterator[tuple[slice, Tensor]]:
-    """For each slice of the targets its logits [rows, V], of at most `limit` bytes unless one row has more.
+    """For each slice of `places` [N], rows of hidden [..., H], its logits [rows, V], of at most `limit` bytes unless
+    one row has more. All are NumPy, or Torch on one device.
 
     The product is taken in the weight's dtype, since converting the weight would cost as much memory as it.
     """
-    places = targets.rows
+    weight, bias, transform = head
     if not is_torch(hidden):
         flat = hidden.reshape(-1, hidden.shape[-1])
-        for part in chunks(len(targets), weight.shape[0], weight.dtype.itemsize, limit):
+        for part in chunks(len(places), weight.shape[0], weight.dtype.itemsize, limit):
             product = flat[places[part]].astype(weight.dtype, copy=False) @ weight.T
             if bias is not None:
                 product += bias.astype(weight.dtype, copy=False)
@@ -89,8 +92,7 @@ def logit_chunks(
     import torch
 
     with torch.no_grad(), torch.autocast(hidden.device.type, enabled=False):
-        rows = to_device(places, hidden.device)
-        for part in chunks(len(targets), weight.shape[0], weight.element_size(), limit):
-            gathered = pick_rows(hidden.detach(), rows[part]).to(weight.dtype)
-            head: Any = None if bias is None else bias.detach().to(weight.dtype)
-            yield part, transform(torch.nn.functional.linear(gathered, weight.detach(), head))
+        added: Any = None if bias is None else bias.detach().to(weight.dtype)
+        for part in chunks(len(places), weight.shape[0], weight.element_size(), limit):
+            gathered = pick_rows(hidden.detach(), places[part]).to(weight.dtype)
+            yield part, transform(torch.nn.functional.linear(gathered, weight.detach(), added))

@@ -10,19 +10,15 @@ from numpy.typing import NDArray
 
 from typetally import _core
 from typetally.base.tensors import Tensor, check_tensor, doubles, integers, is_torch, on_host, readable, to_host
-from typetally.tally.hidden import LogitTransform, check_head, logit_chunks
+from typetally.tally import device_route
+from typetally.tally.device_route import DeviceBatch, DeviceTargets
+from typetally.tally.hidden import Head, LogitTransform, check_head, logit_chunks
 from typetally.tally.targets import Batch
 from typetally.tally.torch_route import (
     CHUNK_BYTES,
-    COLUMNS,
-    KINDS,
     DeviceSums,
-    add_masked,
     add_targets,
-    bounds_of,
-    device_labels,
-    device_targets,
-    types_beside,
+    to_device,
 )
 
 
@@ -71,7 +67,9 @@ class TokenTypeMeter:
         check_tensor(logits, "update", "logits")
         by_torch = self._by_torch(logits)
         if by_torch and logits_to_keep is None and is_torch(labels) and not on_host(labels):
-            self._update_on_device(logits, labels, token_types, cu_seqlens, shifted)
+            there = DeviceBatch("update", labels, token_types, cu_seqlens, shifted)
+            device_route.add_logits(self._sums_on(logits), logits, there)
+            self._tally.batches += 1
             return
         batch = Batch("update", labels, token_types, cu_seqlens, shifted)
         targets = batch.targets(tuple(logits.shape[:-1]), logits_to_keep)
@@ -93,32 +91,44 @@ class TokenTypeMeter:
         shifted: bool = False,
         logits_to_keep: int | Tensor | None = None,
         model_config: object | None = None,
-        chunk_bytes: int = CHUNK_BYTES,
+        chunk_bytes: int | None = None,
+        max_targets: int | None = None,
     ) -> None:
         """Adds one micro-batch of which the model made no logits; they are made here for the targets alone.
 
         hidden: [B, T, H] or [T, H], what the output embedding is applied to; weight: [V, H]; bias: [V] or None; all
-        Torch or all NumPy. At most `chunk_bytes` of logits exist at a time, but at least one row. model_config: the
-        model's config, for its scaling and soft-capping of logits (see LogitTransform). The rest is as in `update`;
-        labels on a device are copied to the host, which waits for it.
+        Torch or all NumPy. At most `chunk_bytes` of logits exist at a time, but at least one row (None: 64 MiB, on a
+        device 56 MiB). model_config: the model's config, for its scaling and soft-capping of logits (see
+        LogitTransform). Labels on a device are copied to the host, which waits for it, unless `max_targets` says how
+        many targets there are at most; a batch with more is then left out and counted as an error. The rest is as in
+        `update`.
         Raises ValueError or TypeError for arguments that do not fit; nothing was added then.
         """
         operation = "update_from_hidden"
         check_head(hidden, weight, bias, operation)
-        if chunk_bytes < 1:
-            raise ValueError(f"[{operation}] expected chunk_bytes of 1 or more, got {chunk_bytes}")
+        for name, value, least in (("chunk_bytes", chunk_bytes, 1), ("max_targets", max_targets, 0)):
+            if value is not None and value < least:
+                raise ValueError(f"[{operation}] expected {name} of {least} or more, got {value}")
+        head = Head(weight, bias, LogitTransform.from_config(model_config))
+        by_torch = self._by_torch(hidden)
+        limit = chunk_bytes or (device_route.CHUNK_BYTES if by_torch else CHUNK_BYTES)
+        unread = is_torch(labels) and not on_host(labels) and logits_to_keep is None
+        if by_torch and unread and max_targets is not None:
+            there = DeviceBatch(operation, labels, token_types, cu_seqlens, shifted)
+            device_route.add_hidden(self._sums_on(hidden), hidden, head, there, max_targets, limit)
+            self._tally.batches += 1
+            return
         batch = Batch(operation, labels, token_types, cu_seqlens, shifted)
         targets = batch.targets(tuple(hidden.shape[:-1]), logits_to_keep)
         if len(targets) and int(targets.labels.max()) >= weight.shape[0]:
             raise ValueError(f"[{operation}] expected labels below {weight.shape[0]}, got {int(targets.labels.max())}")
-        transform = LogitTransform.from_config(model_config)
-        for part, logits in logit_chunks(hidden, weight, bias, targets, transform, chunk_bytes):
-            rows = targets.part(part.start, part.stop)
-            if self._by_torch(logits):
-                add_targets(self._sums_on(logits), logits, rows)
-            else:
-                self._tally.add_logits(rows, logits)
-            del logits  # before the next chunk is made
+        if by_torch:
+            columns = (to_device(c, hidden.device) for c in (targets.rows, targets.labels, targets.types))
+            device_route.add_chunks(self._sums_on(hidden), hidden, head, DeviceTargets(*columns), limit)
+        else:
+            for part, logits in logit_chunks(hidden, head, targets.rows, limit):
+                self._tally.add_logits(targets.part(part.start, part.stop), logits)
+                del logits  # before the next chunk is made
         self._tally.batches += 1
 
     def update_from_tokens(
@@ -142,8 +152,10 @@ class TokenTypeMeter:
         if (predicted is None) == (correct is None):
             raise ValueError(f"[{operation}] expected exactly one of predicted and correct, got both or none")
         if self._by_torch(nll) and is_torch(labels):
-            right = correct if predicted is None else predicted == labels
-            self._tokens_on_device(nll, right, entropy, labels, token_types, cu_seqlens, shifted)
+            right: Any = correct if predicted is None else predicted == labels
+            there = DeviceBatch(operation, labels, token_types, cu_seqlens, shifted)
+            device_route.add_tokens(self._sums_on(nll), nll, right, entropy, there)
+            self._tally.batches += 1
             return
         batch = Batch(operation, labels, token_types, cu_seqlens, shifted)
         targets = batch.targets(batch.shape, None)
@@ -207,12 +219,10 @@ class TokenTypeMeter:
         own = self._tally.to_flat()
         if not self._on_devices:
             return own
-        import torch
-
         parts = [sums.flat() for sums in self._on_devices.values()]
-        flat = torch.from_numpy(own).to(parts[0].device, non_blocking=True)
+        flat = to_device(own, parts[0].device)
         for part in parts:
-            flat[: KINDS * COLUMNS] += part.to(flat.device, non_blocking=True)
+            flat = flat + part.to(flat.device, non_blocking=True)
         return flat
 
     @classmethod
@@ -242,39 +252,3 @@ class TokenTypeMeter:
     def _settled(self) -> _core.Tally:
         """All sums on the host."""
         return _core.Tally.from_flat(doubles(self.flat(), "flat", "sums")) if self._on_devices else self._tally
-
-    def _update_on_device(
-        self, logits: Tensor, labels: Tensor, token_types: Tensor | None, cu_seqlens: Tensor | None, shifted: bool
-    ) -> None:
-        """`update` where labels are on a device and are not waited for."""
-        if tuple(logits.shape[:-1]) != tuple(labels.shape) or labels.ndim not in (1, 2):
-            raise ValueError(f"[update] expected labels of shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
-        types, bounds = types_beside(labels, token_types, "update"), bounds_of(cu_seqlens)
-        wanted = device_targets(labels, bounds, shifted)
-        # The type of position i's target is that of the next position, or of i itself.
-        kinds = types.reshape(-1) if shifted else types.reshape(-1).roll(-1)
-        add_masked(self._sums_on(logits), logits.detach(), wanted, kinds)
-        self._tally.batches += 1
-
-    def _tokens_on_device(
-        self,
-        nll: Tensor,
-        correct: Tensor,
-        entropy: Tensor | None,
-        labels: Tensor,
-        token_types: Tensor | None,
-        cu_seqlens: Tensor | None,
-        shifted: bool,
-    ) -> None:
-        """`update_from_tokens` where nothing is waited for."""
-        operation = "update_from_tokens"
-        for name, value in (("nll", nll), ("correct", correct), ("entropy", entropy)):
-            if value is not None and (not is_torch(value) or value.shape != labels.shape):
-                got = tuple(value.shape) if is_torch(value) else type(value).__name__
-                raise ValueError(f"[{operation}] expected {name} as a tensor of {tuple(labels.shape)}, got {got}")
-        types = types_beside(labels, token_types, operation).to(nll.device)
-        scored = device_labels(labels.to(nll.device), bounds_of(cu_seqlens), shifted)
-        flat = None if entropy is None else entropy.detach().reshape(-1)
-        add = self._sums_on(nll).add_tokens
-        add(nll.detach().reshape(-1), correct.reshape(-1), flat, types.reshape(-1), scored >= 0)
-        self._tally.batches += 1

@@ -107,6 +107,14 @@ class DeviceSums:
 
         self._sums = torch.zeros(KINDS, COLUMNS, dtype=wide(device), device=device)
         self._rest = torch.zeros_like(self._sums)
+        self.left_out = torch.zeros_like(self._sums[0, 0])
+        """Micro-batches [] of which only the device could see that they were not to be tallied."""
+
+    def merge(self, other: DeviceSums) -> None:
+        """Adds what other sums on the same device hold."""
+        self._accumulate(other._sums)
+        self._rest += other._rest
+        self.left_out += other.left_out
 
     def add(self, rows: Rows, labels: torch.Tensor, types: torch.Tensor, supervised: torch.Tensor) -> None:
         """Adds rows; labels, types (int) and supervised (bool) are [R] on the sums' device."""
@@ -166,12 +174,14 @@ class DeviceSums:
         return self._sums.view(-1)
 
     def flat(self) -> torch.Tensor:
-        """[KINDS * COLUMNS] float64; on the host where the device has no float64."""
+        """float64 in the order of Tally.to_flat; on the host where the device has no float64."""
         import torch
 
-        if self._sums.dtype == torch.float64:
-            return (self._sums + self._rest).flatten()
-        return (self._sums.cpu().double() + self._rest.cpu().double()).flatten()
+        sums, rest, left_out = self._sums, self._rest, self.left_out
+        if sums.dtype != torch.float64:
+            sums, rest, left_out = (part.cpu().double() for part in (sums, rest, left_out))
+        # A micro-batch that was left out was counted as one that was not, and is an error instead.
+        return torch.cat([(sums + rest).flatten(), torch.stack([-left_out, torch.zeros_like(left_out), left_out])])
 
 
 def pick_rows(tensor: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -207,52 +217,11 @@ def add_targets(sums: DeviceSums, logits: torch.Tensor, targets: _core.Targets) 
         sums.add(rows, labels[part], types[part], torch.ones_like(labels[part], dtype=torch.bool))
 
 
-def types_beside(labels: torch.Tensor, token_types: Any, operation: str) -> torch.Tensor:
-    """Types like labels, on their device; all -1 where there are none. Raises ValueError for another shape."""
-    import torch
-
-    types = torch.full_like(labels, -1) if token_types is None else torch.as_tensor(token_types).to(labels.device)
-    if types.shape != labels.shape:
-        raise ValueError(f"[{operation}] expected token_types of shape {tuple(labels.shape)}, got {tuple(types.shape)}")
-    return types
-
-
-def bounds_of(cu_seqlens: Any) -> torch.Tensor | None:
-    """cu_seqlens as a tensor, where it is."""
-    import torch
-
-    return None if cu_seqlens is None else torch.as_tensor(cu_seqlens)
-
-
-def device_targets(labels: torch.Tensor, cu_seqlens: torch.Tensor | None, shifted: bool) -> torch.Tensor:
-    """What each position of labels [..., T] predicts (-100: nothing), flattened, where labels are on the device."""
-    return labels.reshape(-1) if shifted else _predicted(labels, cu_seqlens)[1:]
-
-
-def device_labels(labels: torch.Tensor, cu_seqlens: torch.Tensor | None, shifted: bool) -> torch.Tensor:
-    """labels [..., T], flattened, without those that nothing predicts, where labels are on the device."""
-    return labels.reshape(-1) if shifted else _predicted(labels, cu_seqlens)[:-1]
-
-
-def _predicted(labels: torch.Tensor, cu_seqlens: torch.Tensor | None) -> torch.Tensor:
-    """Flattened labels [n] and a -100 [n + 1], with -100 where a document begins."""
-    import torch
-
-    flat = torch.full((labels.numel() + 1,), -100, dtype=torch.int64, device=labels.device)
-    flat[:-1] = labels.reshape(-1)
-    if cu_seqlens is None:
-        flat[:-1].view(-1, labels.shape[-1])[:, 0] = -100
-    else:
-        flat[cu_seqlens.to(labels.device, torch.int64)] = -100
-    return flat
-
-
 def add_masked(sums: DeviceSums, logits: torch.Tensor, labels: torch.Tensor, types: torch.Tensor) -> None:
     """Adds all positions with a label from logits [..., V]; labels and types [rows] are on the device too.
 
     Which rows are targets is not known here without waiting, so Torch reads every row; our kernels see on the device
-    which to pass over. A label outside the vocabulary
-    counts as non-finite.
+    which to pass over. A label outside the vocabulary counts as non-finite.
     """
     import torch
 

@@ -19,6 +19,7 @@ from typetally.collator.notes import NOTES_KEY, BatchNotes, Coverage
 from typetally.collator.sample_types import SampleTyper
 from typetally.isolation.leaks import LeakWatch
 from typetally.model.outputs import Forward, Labels, read_forward, tally_outputs
+from typetally.tally.torch_route import to_device
 from typetally.trainer.context_parallel import counts_samples, deal_out, shift
 from typetally.trainer.micro_batch import MicroBatch
 from typetally.trainer.repeats import real_items, without_repeats
@@ -107,6 +108,11 @@ class Recorder:
         kwargs = forward.inputs
         if _first(*_labels(batch, kwargs)) is None:
             return False
+        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+            raise RuntimeError(
+                "[attach] expected a forward that runs at each step, got one that a CUDA graph captures, whose replays "
+                "call no hooks; capture what is inside the model, or compile it with mode='reduce-overhead'"
+            )
         # First of all, since a sharded output embedding is gathered here: every rank has to come by.
         read = read_forward(forward)
         batch.restore_labels(kwargs.get("logits_to_keep"))
@@ -127,7 +133,7 @@ class Recorder:
             window.count_samples(notes.coverage(items))
         if items is not None:
             labels = without_repeats(labels, notes if batch.share is None else BatchNotes(), items)
-        target = Labels(labels, types, None if shifted else notes.cu_seqlens, shifted)
+        target = Labels(labels, types, None if shifted else notes.cu_seqlens, shifted, notes.supervised)
         tally_outputs(window.meter, read, target, kwargs.get("logits_to_keep"))
         self._leaks.see(kwargs, notes.packed)
         return True
@@ -202,5 +208,5 @@ def _within_documents(shifted: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
     if notes.cu_seqlens is None or notes.cu_seqlens[-1] != shifted.numel():
         return shifted
     kept = shifted.clone(memory_format=torch.contiguous_format)
-    kept.view(-1)[torch.as_tensor(notes.cu_seqlens[1:] - 1, dtype=torch.long, device=kept.device)] = IGNORE_INDEX
+    kept.view(-1)[to_device(notes.cu_seqlens[1:].astype(np.int64) - 1, kept.device)] = IGNORE_INDEX
     return kept

@@ -10,6 +10,7 @@ import torch
 
 from typetally.collator.notes import COVERAGE_SIZE, Coverage
 from typetally.tally.meter import TokenTypeMeter
+from typetally.tally.torch_route import to_device
 from typetally.trainer.distributed import sum_over_ranks
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class Window:
         all the same, with a window that holds nothing but an error."""
         try:
             sums = torch.as_tensor(self.meter.flat(), dtype=torch.float64)
-            counts = torch.from_numpy(self.coverage.to_flat()).to(sums.device)
-            return torch.cat([sums, counts])
+            return torch.cat([sums, to_device(self.coverage.to_flat(), sums.device)])
         except Exception:
             self._on_failure()
             failed = TokenTypeMeter(self._config)

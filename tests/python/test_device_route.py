@@ -1,0 +1,171 @@
+"""What lies on a device is never read there: whole micro-batches on `meta`, whose values nobody can have."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny_models as tiny
+import torch
+from tally_cases import batch, compare_routes
+from test_tally_inputs import head_batch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from transformers import Trainer
+
+import typetally as tt
+from typetally import _core
+from typetally.model.head import HiddenStates
+from typetally.model.outputs import Forward
+from typetally.tally import cuda_route, device_route, meter, torch_route
+from typetally.tally.device_route import DeviceBatch, first_targets
+from typetally.tally.meter import TokenTypeMeter
+from typetally.trainer import recorder, window
+from typetally.trainer.micro_batch import MicroBatch
+
+META = torch.device("meta")
+
+
+class NothingWaits(TorchDispatchMode):
+    """Raises where Torch on CUDA would wait, and `meta` does not by itself: at copies between host and device, and
+    where an operation on the device takes a tensor from the host."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        places = {t.device.type for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        out = func(*args, **(kwargs or {}))
+        places |= {t.device.type for t in tree_leaves(out) if isinstance(t, torch.Tensor)}
+        if len(places) > 1:
+            raise AssertionError(f"{func} between {sorted(places)}")
+        return out
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """Stands for a device: the way there that does not wait, and what reaches the kernels' door."""
+    seen = []
+
+    def launch(logits, rows, labels, types, sums, scratch, stream):
+        assert {t.device for t in (logits, labels, types, sums, scratch)} == {META}
+        assert (labels.dtype, types.dtype, sums.dtype, sums.shape) == (torch.int64, torch.int8, torch.float64, (32,))
+        assert labels.shape == types.shape
+        assert scratch.shape == (_core.cuda_scratch(len(labels), logits.shape[-1]),)
+        seen.append(len(labels))
+
+    def to_device(array, device):
+        return torch.empty(array.shape, dtype=torch.from_numpy(array).dtype, device=device)
+
+    for module in (torch_route, device_route, meter, recorder, window):
+        monkeypatch.setattr(module, "to_device", to_device)
+    monkeypatch.setattr("typetally.base.tensors._check_memory", lambda *_: None)
+    monkeypatch.setattr(cuda_route, "reads", lambda _: True)
+    monkeypatch.setattr(cuda_route, "_exported", lambda tensor: tensor)
+    monkeypatch.setattr(_core, "cuda_add", launch)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: SimpleNamespace(cuda_stream=0))
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # does not know this device
+    return seen
+
+
+def micro_batch(base, folder, samples):
+    """As it is when a trainer calls its model, and the recorder that waits for it."""
+    trainer = Trainer(
+        model=tiny.text_model(),
+        args=tiny.arguments(folder),
+        train_dataset=samples,
+        data_collator=base,
+        processing_class=tiny.tokenizer(),
+    )
+    found = tt.attach(trainer)._recorder
+    inputs = {k: v.to(META) if torch.is_tensor(v) else v for k, v in trainer.data_collator(samples).items()}
+    return found, MicroBatch.take(inputs), inputs
+
+
+ROUTES = ["logits", "logits by Torch", "hidden", "tokens"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("base", [tiny.pack, tiny.pad])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_a_micro_batch_of_a_trainer_is_tallied_without_waiting(tmp_path, monkeypatch, launches, route, base, shifted):
+    samples = tiny.text_samples(6)
+    found, batch, inputs = micro_batch(base, tmp_path, samples)
+    rows, columns = batch.labels.shape
+    if shifted:  # as Transformers does for losses of fused kernels
+        batch.shift_labels = torch.empty_like(batch.labels)
+    states = HiddenStates(
+        torch.empty(rows, columns, 32, device=META),
+        torch.empty(999, 32, device=META),
+        torch.empty(999, device=META),
+        None,
+    )
+    outputs = {}
+    if route == "tokens":
+        each = torch.empty(rows, columns - (not shifted), device=META)
+        outputs = {"log_probs": each, "is_top1": each > 0, "entropy": each, "label_mask": each > 0}
+    elif "logits" in route:
+        outputs = {"logits": torch.empty(rows, columns, 999, device=META)}
+    if route == "logits by Torch":
+        monkeypatch.setattr(cuda_route, "reads", lambda _: False)
+    with NothingWaits():
+        assert found.record(batch, Forward(inputs, outputs, lambda: states))
+        flat = found._train._flat()
+    assert found._train.meter._tally.errors == 0
+    assert found.typed_in_hook == 0
+    assert flat.device == META
+    targets = sum(label != -100 for sample in samples for label in sample["labels"])
+    assert launches == {"logits": [rows * columns], "hidden": [targets]}.get(route, [])
+
+
+def test_values_on_a_device_cannot_be_had_unseen():
+    """What the tests above rely on."""
+    x = torch.empty(3, device=META)
+    for read in (lambda: x.sum().item(), lambda: bool((x > 0).any()), lambda: x.tolist(), lambda: x[x > 0], x.nonzero):
+        with pytest.raises((RuntimeError, NotImplementedError)), NothingWaits():
+            read()
+    for wait in (lambda: torch.zeros(3).to(META), lambda: x.copy_(torch.zeros(3)), lambda: x[torch.zeros(2).long()]):
+        with pytest.raises(AssertionError, match="between"), NothingWaits():
+            wait()
+
+
+@pytest.mark.parametrize("extra", [{}, {"shifted": True}, {"cu_seqlens": [0, 5, 5, 20, 46]}], ids=str)
+@pytest.mark.parametrize("spare", [0, 1, 100])
+def test_hidden_states_with_a_number_of_targets(monkeypatch, extra, spare):
+    states, weight, bias, labels, types = (torch.from_numpy(a) for a in head_batch(np.random.default_rng(0)))
+    wanted, ours = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True, route="torch")
+    given = {"hidden": states, "weight": weight, "bias": bias, "labels": labels, "token_types": types, **extra}
+    wanted.update_from_hidden(**given)
+    monkeypatch.setattr("typetally.tally.meter.on_host", lambda _: False)
+    ours.update_from_hidden(**given, max_targets=int(wanted.flat()[:32:8].sum()) + spare, chunk_bytes=3000)
+    compare_routes(wanted, ours)
+    ours.update_from_hidden(**given, max_targets=int(wanted.flat()[:32:8].sum()) - 1)
+    wanted.add_error()
+    compare_routes(wanted, ours)  # left out whole
+
+
+def test_the_first_targets():
+    rng = np.random.default_rng(1)
+    for length in (0, 1, 7, 40):
+        labels = rng.integers(0, 5, length)
+        labels[rng.random(length) < 0.5] = -100
+        there = np.flatnonzero(labels >= 0)
+        for most in range(length + 2):
+            rows, fits = first_targets(torch.from_numpy(labels), most)
+            assert rows.tolist() == [*there[:most], *[-1] * (most - len(there))]
+            assert bool(fits) == (len(there) <= most)
+
+
+def test_labels_elsewhere_are_refused(launches):
+    logits, labels, types = (torch.from_numpy(a) for a in batch(np.random.default_rng(2), 2, 5, 7))
+    hidden, weight = torch.empty(2, 5, 3, device=META), torch.empty(7, 3, device=META)
+    elsewhere = SimpleNamespace(device=torch.device("cuda:1"), shape=labels.shape, ndim=2)
+    for scored, name in ((logits.to(META), "the logits"), (hidden, "the hidden states")):
+        with pytest.raises(ValueError, match=rf"\[update\] expected labels on the device of {name}, meta, got cuda:1"):
+            DeviceBatch("update", elsewhere, None, None, False).targets(scored, name)
+    ours = TokenTypeMeter()
+    with pytest.raises(ValueError, match=r"expected labels of shape \(2, 5\), got \(2, 4\)"):
+        ours.update(logits=logits.to(META), labels=labels[:, :4].to(META))
+    with pytest.raises(ValueError, match=r"expected token_types of shape \(2, 5\), got \(2, 4\)"):
+        ours.update(logits=logits.to(META), labels=labels.to(META), token_types=types[:, :4])
+    with pytest.raises(ValueError, match="expected max_targets of 0 or more, got -1"):
+        ours.update_from_hidden(hidden=hidden, weight=weight, labels=labels, max_targets=-1)
+    assert ours._tally.batches == 0
+    assert launches == []
