@@ -34,20 +34,19 @@ struct Block {
   std::int64_t ahead;   ///< elements to memory that is needed next, or 0
 };
 
-/// A row as contiguous blocks of whole steps: where the vocabulary is strided, and at its end, through a copy padded
-/// with -inf.
+/// A row as contiguous blocks of whole steps: where the vocabulary is strided, and for what no step is left at its end,
+/// through a copy padded with -inf.
 template <class T>
 class Blocks {
  public:
   Blocks(const T* row, std::int64_t stride, std::int64_t size) : row_(row), stride_(stride), size_(size) {}
 
-  /// The block that begins with a column: 0, kFirstBlock, or kBlock after the one before.
+  /// The block that begins with a column: 0, or where the one before ends.
   Block<T> at(std::int64_t begin) {
     const std::int64_t valid = std::min(begin == 0 ? kFirstBlock : kBlock, size_ - begin);
     const auto step = kStepVectors * static_cast<std::int64_t>(hn::Lanes(F32()));
-    const std::int64_t padded = (valid + step - 1) / step * step;
-    if (stride_ == 1 && padded == valid)
-      return {row_ + begin, valid, padded, begin + valid + kBlock <= size_ ? valid : 0};
+    const std::int64_t whole = valid / step * step, padded = (valid + step - 1) / step * step;
+    if (stride_ == 1 && whole > 0) return {row_ + begin, whole, whole, begin + whole + kBlock <= size_ ? whole : 0};
     for (std::int64_t i = 0; i < valid; ++i) copy_[i] = row_[(begin + i) * stride_];
     std::fill(copy_ + valid, copy_ + padded, std::bit_cast<T>(Lanes<T>::kMinusInfinity));
     return {copy_, valid, padded, 0};

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "tally/cpu/lanes-inl.h"
@@ -129,6 +130,8 @@ struct Before {
 /// The largest T that is not above x; NaN stands for +inf. Finite positive T sort like their bits.
 template <class T>
 T round_down(double x) {
+  if constexpr (std::is_same_v<T, float>)
+    if (const auto same = static_cast<float>(x); same == x) return same;  // once or twice per row: no search
   using Bits = Lanes<T>::Bits;
   constexpr Bits kSign = static_cast<Bits>(~Lanes<T>::kInfinity & Lanes<T>::kMinusInfinity);
   const bool negative = x < 0;

@@ -42,8 +42,11 @@ class RowReader {
         not_below_(bar_, to_float(bar_) == label.logit) {}
 
   RowStats read(std::int64_t vocab_offset) {
-    for (std::int64_t begin = 0; begin < vocabulary_; begin += begin == 0 ? kFirstBlock : kBlock)
-      if (!add(begin)) return poisoned_row(label_);
+    for (std::int64_t begin = 0; begin < vocabulary_;) {
+      const auto block = blocks_.at(begin);
+      if (!add(block, begin)) return poisoned_row(label_);
+      begin += block.valid;
+    }
     sums_.rescale(shift_, max_);
     RowStats stats{.max = max_, .s1 = sums_.s1, .s2 = sums_.s2, .label_logit = label_.logit};
     stats.argmax = vocab_offset + find_max();
@@ -58,8 +61,7 @@ class RowReader {
   static constexpr float kHeadroom = 2.0f;
   static constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-  bool add(std::int64_t begin) {
-    const auto block = blocks_.at(begin);
+  bool add(const Block<T>& block, std::int64_t begin) {
     const Extremes range = extremes_of(block.x, block.padded);
     if (range.poisoned) return false;
     if (range.max > max_) {
