@@ -79,3 +79,14 @@ def test_bad_lines_are_numbered_and_the_rest_is_read(tmp_path):
     for line, (_, reason) in zip(found, BAD, strict=False):
         assert isinstance(line, BadLine), line
         assert reason in line.reason, line
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n\n"])
+def test_a_json_array_is_refused_with_what_makes_lines_of_it(tmp_path, indent, before):
+    (tmp_path / "train.json").write_text(before + json.dumps([{"answer": ANSWER}] * 3, indent=indent), "utf-8")
+    with pytest.raises(ValueError, match=r"train.json as JSON Lines.* got a JSON array: jq -c '\.\[\]'"):
+        list(read_samples(tmp_path / "train.json"))
+    # A list in the first of several lines is a bad line like any other.
+    first, second = read(tmp_path, [1], {"answer": ANSWER})
+    assert (first.reason, second.answers) == ("expected an object, got list", [ANSWER])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typer import BadParameter
 
 from typetally.cli.complaints import nothing_in
-from typetally.text.data_files import BadLine, Sample, samples_of
+from typetally.text.data_files import BadLine, Sample, json_lines, samples_of
 
 _FIRST_LINES = 20
 
@@ -80,7 +80,7 @@ def _read_lines(stream: Iterable[bytes], wanted: list[range], name: str) -> Foun
     last = max(numbers[-1] for numbers in shown)
     result = Found()
     seen: set[int] = set()
-    for line in samples_of(stream):
+    for line in samples_of(json_lines(stream, name)):
         seen.add(line.number)
         if line.number > last:
             result.stopped = not wanted

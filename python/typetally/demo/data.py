@@ -16,7 +16,7 @@ from PIL import Image
 from typetally.demo.encode import Message
 from typetally.demo.shapes import QUESTION, SIDE
 from typetally.demo.tokenizer import SPECIAL_TOKENS
-from typetally.text.data_files import BadLine, answer_text, bad_line, check_unicode, read_records
+from typetally.text.data_files import BadLine, answer_text, bad_line, check_unicode, json_lines, read_records
 
 PLACEHOLDER = "<image>"
 """Stands in a message's text for the next of the line's `images`, as in ms-swift's files."""
@@ -35,9 +35,10 @@ class Line:
 
 
 def read_lines(path: Path) -> Iterator[Line | BadLine]:
-    """The lines of a JSON Lines file in order; blank ones are passed over. OSError if the file cannot be read."""
+    """The lines of a JSON Lines file in order; blank ones are passed over. OSError if the file cannot be read,
+    ValueError if it is a JSON array."""
     with path.open("rb") as stream:
-        for found in read_records(stream):
+        for found in read_records(json_lines(stream, path.name)):
             yield found if isinstance(found, BadLine) else _line(*found, path.parent)
 
 

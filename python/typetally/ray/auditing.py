@@ -17,7 +17,7 @@ from typetally.audit import Auditor, Counts, Options, Report, report_of
 from typetally.base.config import TokenTypeMetricsConfig
 from typetally.ray.blocks import numbered
 from typetally.ray.tools import Tools, in_this_worker
-from typetally.text.data_files import BadLine, Sample, read_sample, samples_of
+from typetally.text.data_files import BadLine, Sample, json_lines, read_sample, samples_of
 from typetally.text.grammar import Grammar
 
 PART_BYTES = 8 << 20
@@ -46,7 +46,8 @@ def audit(
     None: as many as there are cores. The other arguments are the command's.
 
     A worker merges what it finds in one part; the parts' counts, whose size does not grow with the data, are merged
-    here. Raises ValueError for a tokenizer or a grammar that cannot be read, OSError for a file that cannot.
+    here. Raises ValueError for a tokenizer or a grammar that cannot be read and for a file that is a JSON array,
+    OSError for a file that cannot be read.
     """
     tools = Tools.check(tokenizer, grammar)
     options = Options(config or TokenTypeMetricsConfig(include=("*",)), max_length, extra_tokens)
@@ -109,6 +110,7 @@ def _ranges(path: Path, part_bytes: int) -> list[dict[str, Any]]:
         raise ValueError(f"[audit] expected part_bytes of 1 or more, got {part_bytes}")
     size = path.stat().st_size
     with path.open("rb") as stream:
+        json_lines(stream, path.name)
         bounds = [0]
         while bounds[-1] < size:
             stream.seek(bounds[-1] + part_bytes - 1)

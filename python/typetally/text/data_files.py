@@ -6,8 +6,10 @@ docs/command-line.md lists the formats.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,25 @@ class Sample:
         return [turn.text for turn in self.turns if turn.is_answer]
 
 
+def json_lines(stream: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a file. ValueError where it is a JSON array: it begins with a bracket that its first line does not
+    close, or no other line follows."""
+    lines = iter(stream)
+    begun: list[bytes] = []
+    filled: list[bytes] = []
+    for line in lines:
+        begun.append(line)
+        if text := line.strip():
+            filled.append(text.removeprefix(BOM_UTF8))
+        if len(filled) == 2:
+            break
+    if filled and filled[0].startswith(b"[") and not (filled[1:] and filled[0].endswith(b"]")):
+        raise ValueError(
+            f"[data] expected {name} as JSON Lines, an object a line, got a JSON array: jq -c '.[]' makes lines of it"
+        )
+    return chain(begun, lines)
+
+
 def read_records(stream: Iterable[bytes], first: int = 1) -> Iterator[tuple[int, dict[str, Any]] | BadLine]:
     """The JSON objects of a JSON Lines stream in order with their line numbers, which begin at `first`; blank lines are
     passed over."""
@@ -77,9 +98,9 @@ def samples_of(stream: Iterable[bytes], first: int = 1) -> Iterator[Sample | Bad
 
 def read_samples(path: Path, on_bytes: Callable[[int], object] = lambda _: None) -> Iterator[Sample | BadLine]:
     """The samples of a file in order. `on_bytes` is told, every thousand lines and at the end, how many bytes have been
-    read. OSError if the file cannot be read."""
+    read. OSError if the file cannot be read, ValueError if it is a JSON array."""
     with path.open("rb") as stream:
-        for count, found in enumerate(samples_of(stream), 1):
+        for count, found in enumerate(samples_of(json_lines(stream, path.name)), 1):
             yield found
             if count % 1000 == 0:
                 on_bytes(stream.tell())
