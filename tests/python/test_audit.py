@@ -221,6 +221,7 @@ def test_each_problem_is_found_on_its_line(encoder, tmp_path):
         "not JSON: Expecting property name enclosed in double quotes": [51],
         "expected one of the fields messages, completion, conversations, objects, answer": [61],
     }
+    assert [kind.examples[0].text for kind in report.bad_lines] == ["", "at column 2"]  # no more than the kind says
     assert found(report.not_parsed) == {"JSON ends before its brackets are closed": [71]}
     assert found(report.coordinates) == {
         "negative": [11],

@@ -123,7 +123,7 @@ class Auditor:
         for line in batch:
             self.counts.lines += 1
             if isinstance(line, BadLine):
-                self.counts.bad_lines.add(line.kind, line.number, line.reason)
+                self.counts.bad_lines.add(line.kind, line.number, line.where.lstrip(": "))
             else:
                 samples.append(line)
         return samples

@@ -15,7 +15,7 @@ _OTHERS = "other kinds"
 
 @dataclass(frozen=True)
 class Example:
-    """The line and the beginning of what is wrong in it."""
+    """The line and the beginning of what is wrong in it; empty where the kind says it all."""
 
     line: int
     text: str

@@ -51,8 +51,9 @@ class LabelReport:
 
 @dataclass(frozen=True)
 class Report:
-    """tokens: of all answers; counted: of those whose label the filter admits. unmatched: entries of include that no
-    label matches. grammars: answers by the grammar that was found. max_length: what `cut` was measured against."""
+    """lines: those with text; their numbers count blank ones too. tokens: of all answers; counted: of those whose label
+    the filter admits. unmatched: entries of include that no label matches. grammars: answers by the grammar that was
+    found. max_length: what `cut` was measured against."""
 
     lines: int
     samples: int

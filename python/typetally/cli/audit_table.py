@@ -19,8 +19,8 @@ _SHOWN_KINDS = 10
 def print_report(report: Report, name: str, console: Console) -> None:
     """Everything that was found: first what the data holds, then what is wrong with it."""
     console.print(
-        f"[bold]{escape(name)}[/]: {report.lines:,} lines, {report.samples:,} samples, {report.answers:,} answers; "
-        f"{counts_text(report.formats)}"
+        f"[bold]{escape(name)}[/]: {report.lines:,} lines with text, {report.samples:,} samples, "
+        f"{report.answers:,} answers; {counts_text(report.formats)}"
     )
     console.print(_label_table(report))
     console.print(f"typed: {report.typed_share:.1%} of the tokens; grammars: {counts_text(report.grammars)}")
@@ -71,8 +71,9 @@ def _print_problems(title: str, kinds: list[Kind], console: Console) -> None:
     for kind in kinds[:_SHOWN_KINDS]:
         lines = list(dict.fromkeys(kind.lines))
         more = ", ..." if len(lines) > _SHOWN_LINES or kind.count > len(kind.lines) else ""
-        example = repr(kind.examples[0].text[:_EXAMPLE_LENGTH])[1:-1]
-        what = Text(kind.kind).append(f"\n{example}", "dim")
+        what = Text(kind.kind)
+        if example := kind.examples[0].text:
+            what.append(f"\n{repr(example[:_EXAMPLE_LENGTH])[1:-1]}", "dim")
         table.add_row(what, f"{kind.count:,}", ", ".join(map(str, lines[:_SHOWN_LINES])) + more)
     console.print(table)
     if len(kinds) > _SHOWN_KINDS:
