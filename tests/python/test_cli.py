@@ -32,12 +32,19 @@ def test_grammars_are_listed_with_examples_that_use_their_types():
             assert {kind for _, _, kind in entry["spans"]} == {"desc", "coord", "format"}
 
 
-def test_grammars_are_explained():
-    done = typetally("grammars", env={"COLUMNS": "200", "PATH": ""})
-    assert done.returncode == 0
+def test_grammars_are_explained_alike_with_colours_and_without():
+    wide = os.environ | {"COLUMNS": "200"}
+    coloured, piped = (typetally("grammars", env=env).stdout for env in (wide | {"FORCE_COLOR": "1"}, wide))
     for entry in json.loads(typetally("grammars", "--json").stdout):
-        assert entry["name"] in done.stdout
-        assert entry["example"].splitlines()[0][:60] in done.stdout
+        assert entry["summary"] in coloured
+        assert entry["example"].splitlines()[0][:60] in re.sub(r"\x1b\[[\d;]*m", "", coloured)
+        said = piped.split(f"{entry['name']}: {entry['summary']}\n", 1)[1].splitlines()
+        for line, (begin, end, kind) in zip(said, entry["spans"], strict=False):
+            text = entry["example"].encode()[begin:end].decode().replace("\n", "⏎")
+            assert line == f"  {kind:<6}  {text}"
+    last = piped.splitlines()[-1]
+    assert last.startswith("auto picks")
+    assert last in coloured
 
 
 @pytest.mark.parametrize("arguments", [("nothing",), ("grammars", "--no-such-option")])

@@ -18,7 +18,7 @@ from typetally.cli.answers import is_file, read_answers
 from typetally.cli.complaints import complain
 from typetally.cli.options import check_writable, read_grammar
 from typetally.report.shown_tokens import ShownToken, show_token
-from typetally.report.terminal import STYLES, types_legend, visible
+from typetally.report.terminal import STYLES, typed_lines, types_legend, visible
 from typetally.report.tokens_page import Answer, assemble
 from typetally.text.grammar import grammar_of, make_marker
 from typetally.text.text_encoder import TextEncoder
@@ -107,7 +107,8 @@ def _print(answers: list[_Typed], console: Console, borders: bool) -> None:
     for one in answers:
         console.print(one.caption, style="italic", highlight=False, markup=False)
         if console.color_system is None:
-            _print_lines(one.tokens)
+            for line in typed_lines(one.tokens):
+                print(line)
             continue
         text = Text()
         for token in one.tokens:
@@ -117,13 +118,6 @@ def _print(answers: list[_Typed], console: Console, borders: bool) -> None:
         console.print(text, soft_wrap=True)
     if console.color_system is not None:
         console.print(types_legend())
-
-
-def _print_lines(tokens: list[ShownToken]) -> None:
-    """Where there are no colours, each with its type on a line of its own."""
-    width = max(map(len, STYLES))
-    for token in tokens:
-        print(f"  {token.name:<{width}}  {token.text}")
 
 
 def _line_numbers(text: str) -> list[range]:

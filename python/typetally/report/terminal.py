@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
 from typetally.base.token_type import TYPE_NAMES
-from typetally.report.shown_tokens import Piece, pieces
+from typetally.report.shown_tokens import Piece, ShownToken, pieces
 
 STYLES = {"desc": "bold bright_blue", "coord": "bold dark_orange underline", "format": "dim", "ignore": "strike dim"}
 """How each type looks; bold, underline and dim tell them apart without colour."""
@@ -19,6 +19,13 @@ def typed_text(text: bytes, spans: Iterable[tuple[int, int, int]]) -> Text:
     for begin, end, kind in spans:
         shown.append(visible(pieces(text[begin:end])), STYLES[TYPE_NAMES[kind]])
     return shown
+
+
+def typed_lines(tokens: Iterable[ShownToken]) -> Iterator[str]:
+    """The same where there are no colours: each token in a line of its own, behind its type."""
+    width = max(map(len, STYLES))
+    for token in tokens:
+        yield f"  {token.name:<{width}}  {token.text}"
 
 
 def visible(found: Iterable[Piece]) -> str:
