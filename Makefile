@@ -119,7 +119,7 @@ parity: build  ## the README's table: one set of samples under every trainer, la
 	@$(PYTHON_IN_VENV) tests/python/parity.py
 
 .PHONY: test-layers
-test-layers: $(ready)  ## no include from a component to a later one
+test-layers: $(ready)  ## no include or import from a room to a later one
 	@$(PYTHON_IN_VENV) tools/check_layers.py
 
 .PHONY: lint
