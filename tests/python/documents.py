@@ -152,7 +152,7 @@ KNOWN: list[tuple[str, Callable[[list[str], Path], None]]] = [
     (r"swift sft ", elsewhere),  # tests/extra/swift
     (r"(python|ACCELERATE_USE_CPU=true torchrun .*) examples/\w+\.py$", elsewhere),  # test_examples.py
     (r"cd \w+$", elsewhere),
-    (r"pip install (typetally|dist/)", elsewhere),
+    (r"pip (install (typetally|\.)|wheel )", elsewhere),  # make test-wheel
     (r"(\.venv/bin/)?typetally demo\b", elsewhere),
 ]
 

@@ -20,7 +20,7 @@ def demo(
     samples: Annotated[int, Option(min=2, help="Use at most this many samples.")] = 1200,
     seed: Annotated[int, Option(min=0, help="Of the shapes, the weights and the order.")] = 0,
 ) -> None:
-    """Train a tiny Qwen3-VL on the CPU, in at most three minutes, and show its metrics by token type."""
+    """Train a tiny Qwen3-VL on the CPU, for two minutes at most, and show its metrics by token type."""
     try:
         from typetally.demo.report import print_report
         from typetally.demo.run import CURVES, METRICS, PAGE, Settings, run
