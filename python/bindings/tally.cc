@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/optional.h>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -123,9 +124,10 @@ void check(const cuda::Status& status) {
   if (!status.ok()) throw std::runtime_error("[update] expected CUDA to work, got " + std::string(status.what));
 }
 
-/// Bytes of scratch that cuda_add needs: the statistics of the rows, then the kernel's own workspace.
+/// Bytes of scratch that cuda_add needs: the statistics of the rows, then the workspace of one kernel after the other.
 std::size_t cuda_scratch(std::int64_t count, std::int64_t vocabulary) {
-  return static_cast<std::size_t>(count) * sizeof(RowStats) + cuda::workspace_size(count, vocabulary);
+  return static_cast<std::size_t>(count) * sizeof(RowStats) +
+         std::max(cuda::workspace_size(count, vocabulary), cuda::add_workspace_size(count));
 }
 
 void cuda_add(const AnyTensor& logits, const std::optional<CudaArray<const std::int64_t>>& rows,
@@ -140,12 +142,16 @@ void cuda_add(const AnyTensor& logits, const std::optional<CudaArray<const std::
   if (rows) job.rows = on_device_of(tensor, *rows, count, "rows");
   const std::size_t needed = cuda_scratch(job.count, tensor.view().shape.back());
   auto* stats = reinterpret_cast<RowStats*>(on_device_of(tensor, scratch, needed, "bytes of scratch"));
-  const std::int8_t* kinds = on_device_of(tensor, types, count, "types");
+  const cuda::DeviceStats found{.stats = stats,
+                                .labels = job.labels,
+                                .types = on_device_of(tensor, types, count, "types"),
+                                .count = job.count,
+                                .device = tensor.view().device};
   double* totals = on_device_of(tensor, sums, kTallySums, "sums");
   auto* const queue = reinterpret_cast<cuda::Stream>(stream);
   nb::gil_scoped_release release;
   check(cuda::launch_row_stats(job, stats + count, stats, queue));
-  check(cuda::launch_add(stats, job.labels, kinds, job.count, totals, tensor.view().device, queue));
+  check(cuda::launch_add(found, stats + count, totals, queue));
 }
 
 void bind_cuda(nb::module_& module) {

@@ -44,6 +44,7 @@ void check_logits(const TensorView& logits) {
   const std::int64_t vocabulary = logits.shape.back();
   if (vocabulary < 1 || vocabulary > kMaxVocabulary)
     refuse("a vocabulary of 1 to " + std::to_string(kMaxVocabulary), std::to_string(vocabulary));
+  if (logits.data == nullptr && std::ranges::count(logits.shape, 0) == 0) refuse("logits with memory", "none");
   if (reinterpret_cast<std::uintptr_t>(logits.data) % size_of(dtype) != 0)
     refuse("logits aligned to their elements", "a misaligned address");
 }

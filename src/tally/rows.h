@@ -15,8 +15,9 @@ namespace typetally {
 constexpr std::int64_t row_offset(const TensorView& logits, std::int64_t row) {
   std::int64_t offset = 0;
   for (std::size_t d = logits.shape.size() - 1; d-- > 0;) {
-    offset += row % logits.shape[d] * logits.strides[d];
-    row /= logits.shape[d];
+    const bool outermost = d == 0;  // one division less, which a GPU notices
+    offset += (outermost ? row : row % logits.shape[d]) * logits.strides[d];
+    if (!outermost) row /= logits.shape[d];
   }
   return offset;
 }

@@ -15,9 +15,10 @@ from transformers import Trainer
 
 import typetally as tt
 from typetally import _core
+from typetally.base import tensors
 from typetally.model.head import HiddenStates
 from typetally.model.outputs import Forward
-from typetally.tally import cuda_route, device_route, meter, torch_route
+from typetally.tally import cuda_route, device_route, hidden, meter, torch_route
 from typetally.tally.device_route import DeviceBatch, first_targets
 from typetally.tally.meter import TokenTypeMeter
 from typetally.trainer import recorder, window
@@ -56,7 +57,8 @@ def launches(monkeypatch):
 
     for module in (torch_route, device_route, meter, recorder, window):
         monkeypatch.setattr(module, "to_device", to_device)
-    monkeypatch.setattr("typetally.base.tensors._check_memory", lambda *_: None)
+    for module in (tensors, hidden):
+        monkeypatch.setattr(module, "check_memory", lambda *_: None)
     monkeypatch.setattr(cuda_route, "reads", lambda _: True)
     monkeypatch.setattr(cuda_route, "_exported", lambda tensor: tensor)
     monkeypatch.setattr(_core, "cuda_add", launch)
@@ -155,9 +157,9 @@ def test_the_first_targets():
 
 def test_labels_elsewhere_are_refused(launches):
     logits, labels, types = (torch.from_numpy(a) for a in batch(np.random.default_rng(2), 2, 5, 7))
-    hidden, weight = torch.empty(2, 5, 3, device=META), torch.empty(7, 3, device=META)
+    states, weight = torch.empty(2, 5, 3, device=META), torch.empty(7, 3, device=META)
     elsewhere = SimpleNamespace(device=torch.device("cuda:1"), shape=labels.shape, ndim=2)
-    for scored, name in ((logits.to(META), "the logits"), (hidden, "the hidden states")):
+    for scored, name in ((logits.to(META), "the logits"), (states, "the hidden states")):
         with pytest.raises(ValueError, match=rf"\[update\] expected labels on the device of {name}, meta, got cuda:1"):
             DeviceBatch("update", elsewhere, None, None, False).targets(scored, name)
     ours = TokenTypeMeter()
@@ -166,6 +168,50 @@ def test_labels_elsewhere_are_refused(launches):
     with pytest.raises(ValueError, match=r"expected token_types of shape \(2, 5\), got \(2, 4\)"):
         ours.update(logits=logits.to(META), labels=labels.to(META), token_types=types[:, :4])
     with pytest.raises(ValueError, match="expected max_targets of 0 or more, got -1"):
-        ours.update_from_hidden(hidden=hidden, weight=weight, labels=labels, max_targets=-1)
+        ours.update_from_hidden(hidden=states, weight=weight, labels=labels, max_targets=-1)
     assert ours._tally.batches == 0
     assert launches == []
+
+
+def test_a_chunk_that_finds_no_memory_leaves_the_meter_as_it_was(monkeypatch):
+    states, weight, bias, labels, types = (torch.from_numpy(a) for a in head_batch(np.random.default_rng(3)))
+    given = {"hidden": states, "weight": weight, "bias": bias, "labels": labels, "token_types": types}
+    ours, add, calls = TokenTypeMeter(route="torch"), device_route.add_masked, []
+    ours.update_from_hidden(**given)
+    before = ours.flat()
+
+    def run_out(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        add(*arguments)
+
+    monkeypatch.setattr(device_route, "add_masked", run_out)
+    with pytest.raises(torch.OutOfMemoryError):
+        ours.update_from_hidden(**given, chunk_bytes=3000)
+    assert len(calls) == 3
+    assert ours.flat().equal(before)
+
+
+def test_a_tensor_that_is_not_there_any_more_is_refused():
+    def gone(*shape):
+        tensor = torch.zeros(*shape)
+        tensor.untyped_storage().resize_(0)
+        return tensor
+
+    labels, ours = torch.zeros(1, 4, dtype=torch.int64), TokenTypeMeter()
+    with pytest.raises(
+        ValueError, match=r"\[update\] expected logits with memory, got a tensor whose memory was freed"
+    ):
+        ours.update(logits=gone(1, 4, 7), labels=labels)
+    with pytest.raises(ValueError, match=r"\[update_from_hidden\] expected weight with memory"):
+        ours.update_from_hidden(hidden=torch.zeros(1, 4, 3), weight=torch.nn.Parameter(gone(7, 3)), labels=labels)
+    with pytest.raises(ValueError, match=r"\[update\] expected labels with memory"):
+        ours.update(logits=torch.zeros(1, 4, 7), labels=gone(1, 4))
+    with pytest.raises(ValueError, match=r"\[row_stats\] expected logits with memory, got none"):
+        _core.row_stats(gone(4, 7), np.zeros(4, np.int64), 0, None)  # whoever passes the first check by
+    used = torch.zeros(4, 7).__dlpack__()
+    torch.from_dlpack(used)
+    with pytest.raises(TypeError, match=r"\[row_stats\] expected logits as a tensor, got PyCapsule"):
+        tt.row_stats(used, [0] * 4)
+    assert ours.flat().sum() == 0

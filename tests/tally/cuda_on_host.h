@@ -12,7 +12,7 @@ namespace typetally::test {
 
 /// A block of the CUDA kernel, thread after thread: each reads its share, then they merge as the kernel's tree does.
 template <class T, bool kContiguous>
-cuda::Partial read_slice(const cuda::Slice<T>& slice, const cuda::Bars& bars) {
+cuda::Partial read_slice(const cuda::Slice<T>& slice, const cuda::Bars<T>& bars) {
   std::vector<cuda::Share<T, kContiguous>> shares;
   std::vector<cuda::Partial> own;
   for (int thread = 0; thread < cuda::kThreads; ++thread) {
@@ -25,7 +25,7 @@ cuda::Partial read_slice(const cuda::Slice<T>& slice, const cuda::Bars& bars) {
   parts[0].argmax = slice.end;
   for (std::size_t i = 0; i < own.size(); ++i)
     if (own[i].max == parts[0].max && own[i].max != -cuda::kInfinity)
-      parts[0].argmax = std::min(parts[0].argmax, shares[i].first_of_max());
+      parts[0].argmax = std::min<std::int64_t>(parts[0].argmax, shares[i].first_of_max());
   if (parts[0].argmax == slice.end) parts[0].argmax = slice.begin;
   return parts[0];
 }
@@ -33,7 +33,7 @@ cuda::Partial read_slice(const cuda::Slice<T>& slice, const cuda::Bars& bars) {
 template <class T>
 RowStats read_row_as_cuda(const T* row, std::int64_t stride, std::int64_t vocabulary, const LabelPlace& label,
                           std::int64_t vocab_offset) {
-  const cuda::Bars bars(label);
+  const cuda::Bars<T> bars(label);
   cuda::Partial whole;
   for (std::int64_t n = 0; n < cuda::count_slices(vocabulary); ++n) {
     const auto slice = cuda::slice_of(row, stride, vocabulary, n);

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "tally/logits.h"
+#include "typetally/tally/row_stats.h"
 
 namespace typetally::test {
 
@@ -23,5 +27,9 @@ class DeviceCopy {
   void* memory_ = nullptr;
   TensorView view_;
 };
+
+/// What cuda::launch_add makes of statistics, labels and types, from sums of zero. Needs missing() to be empty.
+std::vector<double> add_on_device(std::span<const RowStats> stats, std::span<const std::int64_t> labels,
+                                  std::span<const std::int8_t> types);
 
 }  // namespace typetally::test

@@ -47,9 +47,20 @@ std::size_t workspace_size(std::int64_t count, std::int64_t vocabulary);
 /// that depends on the vocabulary alone, without atomic operations on floats.
 Status launch_row_stats(const DeviceRows& rows, void* workspace, RowStats* out, Stream stream);
 
-/// Adds statistics of rows to sums[kTallySums] on the device, in the order of to_flat. A label
-/// outside the vocabulary counts as non-finite. types[i] (int8) is the type of labels[i], nullptr: all untyped.
-Status launch_add(const RowStats* stats, const std::int64_t* labels, const std::int8_t* types, std::int64_t count,
-                  double* sums, const Device& device, Stream stream);
+/// Statistics of rows to add up. The arrays lie on `device` and have `count` entries.
+struct DeviceStats {
+  const RowStats* stats = nullptr;
+  const std::int64_t* labels = nullptr;  ///< negative: not a target, whose statistics are not read
+  const std::int8_t* types = nullptr;    ///< of the labels; nullptr, or what is no type: untyped
+  std::int64_t count = 0;
+  Device device;
+};
+
+/// Bytes that launch_add needs as workspace, aligned to 8: at most 64 KiB.
+std::size_t add_workspace_size(std::int64_t count);
+
+/// Adds statistics of rows to sums[kTallySums] on the device, laid out as by to_flat, in one fixed order that depends
+/// on `count` alone. A label outside the vocabulary counts as non-finite.
+Status launch_add(const DeviceStats& rows, void* workspace, double* sums, Stream stream);
 
 }  // namespace typetally::cuda

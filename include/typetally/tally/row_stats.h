@@ -56,7 +56,7 @@ void row_stats(const TensorView&, std::span<const RowRequest>, const RowStatsOpt
 }
 
 /// Throws std::invalid_argument unless `logits` has a rank of at least 1, a float dtype, a vocabulary of 1 to 2^31 - 1,
-/// and an address aligned to its elements.
+/// and an address aligned to its elements, which may be null where there are no rows.
 void check_logits(const TensorView& logits);
 
 /// Validates (check_logits, rows inside the tensor, labels not negative, lengths of `out` and `label_logits`) and

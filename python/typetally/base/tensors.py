@@ -40,12 +40,19 @@ def check_tensor(value: object, operation: str, name: str) -> None:
     """Raises TypeError unless `value` is a tensor, ValueError if it is one without memory."""
     if not is_tensor(value):
         raise TypeError(f"[{operation}] expected {name} as a tensor, got {type(value).__name__}")
-    _check_memory(value, operation, name)
+    check_memory(value, operation, name)
 
 
-def _check_memory(value: object, operation: str, name: str) -> None:
-    if is_torch(value) and value.device.type == "meta":  # type: ignore[attr-defined]
+def check_memory(value: object, operation: str, name: str) -> None:
+    """Raises ValueError for a Torch tensor on meta, or one whose memory was freed, as FSDP frees sharded weights."""
+    if not is_torch(value):
+        return
+    tensor: Any = value
+    if tensor.device.type == "meta":
         raise ValueError(f"[{operation}] expected {name} on a device with memory, got a tensor on meta")
+    plain = type(tensor).__module__.startswith("torch.nn") or type(tensor).__name__ == "Tensor"
+    if plain and tensor.numel() and not tensor.untyped_storage().nbytes():
+        raise ValueError(f"[{operation}] expected {name} with memory, got a tensor whose memory was freed")
 
 
 def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
@@ -53,7 +60,7 @@ def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
 
     Torch's bfloat16, which NumPy lacks, becomes float32. Raises TypeError for what is no array of numbers.
     """
-    _check_memory(value, operation, name)
+    check_memory(value, operation, name)
     if is_torch(value):
         tensor: Any = value.detach().cpu()  # type: ignore[attr-defined]
         array: NDArray[Any] = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

@@ -10,7 +10,7 @@ import numpy as np
 from typetally.base.tensors import is_torch, on_host, to_host
 from typetally.base.token_type import IGNORE, IGNORE_INDEX
 from typetally.tally.hidden import Head, logit_chunks
-from typetally.tally.torch_route import DeviceSums, add_masked, to_device
+from typetally.tally.torch_route import KINDS, DeviceSums, add_masked, to_device
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ class DeviceBatch:
         return DeviceTargets(None, self._predicted()[1:], types.roll(-1))
 
     def types(self) -> torch.Tensor:
-        """Types like labels, all IGNORE where there are none."""
+        """Types like labels, IGNORE where there are none or what is no type."""
         import torch
 
         if self.token_types is None:
@@ -60,7 +60,7 @@ class DeviceBatch:
         types = self._placed(self.token_types, "token_types")
         if types.shape != self.labels.shape:
             raise self._refusal(f"token_types of shape {tuple(self.labels.shape)}", tuple(types.shape))
-        return types
+        return types.masked_fill((types < 1) | (types >= KINDS), IGNORE)
 
     def scored(self) -> torch.Tensor:
         """Whether each label, flattened, is one that something predicts."""

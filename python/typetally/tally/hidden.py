@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from typetally.base.tensors import Tensor, is_torch
+from typetally.base.tensors import Tensor, check_memory, is_torch
 from typetally.tally.torch_route import CHUNK_BYTES, chunks, pick_rows
 
 _MULTIPLIES_BY_SCALING = ("hyperclovax",)
@@ -63,6 +63,7 @@ def check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None, operation: s
         kind_fits = is_torch(value) == is_torch(hidden) and (is_torch(value) or isinstance(value, np.ndarray))
         if value is not None and not kind_fits:
             raise TypeError(f"[{operation}] expected {name} as Torch or NumPy like hidden, got {type(value).__name__}")
+        check_memory(value, operation, name)
     if weight.ndim != 2 or tuple(weight.shape[1:]) != tuple(hidden.shape[-1:]):
         raise ValueError(
             f"[{operation}] expected weight [V, {hidden.shape[-1] if hidden.ndim else 'H'}], got {tuple(weight.shape)}"

@@ -6,8 +6,10 @@
 
 namespace typetally::cuda {
 
+/// Clears the error too, where CUDA lets it: later launches, of others as well, are not to be told of it.
 inline Status to_status(cudaError_t error) {
   if (error == cudaSuccess) return {};
+  static_cast<void>(cudaGetLastError());
   return {static_cast<int>(error), cudaGetErrorString(error)};
 }
 

@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads) read_slices(const Job job, Partial* 
   const std::int64_t index = blockIdx.x / job.slices, n = blockIdx.x % job.slices;
   if (job.labels[index] < 0) return;
   const auto slice = slice_of(job.row<T>(index), job.stride(), job.vocabulary, n);
-  Share<T, kContiguous> share(slice, Bars(job.label<T>(index)), static_cast<int>(threadIdx.x));
+  Share<T, kContiguous> share(slice, Bars<T>(job.label<T>(index)), static_cast<int>(threadIdx.x));
   const Partial own = share.read();
   __shared__ alignas(Partial) unsigned char memory[sizeof(Partial) * kThreads];
   __shared__ unsigned long long first;
@@ -91,22 +91,32 @@ void launch(const Job& job, Partial* parts, RowStats* out, cudaStream_t stream) 
   merge_slices<T><<<merging, kThreads, 0, stream>>>(job, parts, out);
 }
 
+/// Takes leading dimensions together that lie in memory as one, which saves the divisions by which a row is found.
 Job make_job(const DeviceRows& rows) {
   const TensorView& logits = rows.logits;
-  Job job{logits.data,
-          {},
-          {},
-          logits.shape.size(),
-          logits.dtype,
-          rows.rows,
-          rows.labels,
-          rows.label_logits,
-          rows.count,
-          rows.vocab_offset,
-          logits.shape.back(),
-          count_slices(logits.shape.back())};
-  std::ranges::copy(logits.shape, job.shape.begin());
-  std::ranges::copy(logits.strides, job.strides.begin());
+  Job job{.data = logits.data,
+          .shape = {},
+          .strides = {},
+          .dims = 0,
+          .dtype = logits.dtype,
+          .rows = rows.rows,
+          .labels = rows.labels,
+          .label_logits = rows.label_logits,
+          .count = rows.count,
+          .vocab_offset = rows.vocab_offset,
+          .vocabulary = logits.shape.back(),
+          .slices = count_slices(logits.shape.back())};
+  for (std::size_t d = 0; d < logits.shape.size(); ++d) {
+    const std::int64_t size = logits.shape[d], stride = logits.strides[d];
+    const bool leading = d + 1 < logits.shape.size();
+    if (leading && job.dims > 0 && job.strides[job.dims - 1] == size * stride) {
+      job.shape[job.dims - 1] *= size;
+      job.strides[job.dims - 1] = stride;
+    } else {
+      job.shape[job.dims] = size;
+      job.strides[job.dims++] = stride;
+    }
+  }
   return job;
 }
 

@@ -9,17 +9,9 @@
 #include <cstring>
 #include <limits>
 
+#include "tally/cuda/packed.h"
 #include "tally/rows.h"
 #include "typetally/tally/row_stats.h"
-
-#ifdef __CUDACC__
-#include <cuda_fp16.h>
-#define TYPETALLY_DEVICE __host__ __device__ __forceinline__
-#define TYPETALLY_UNROLL _Pragma("unroll")
-#else
-#define TYPETALLY_DEVICE inline
-#define TYPETALLY_UNROLL
-#endif
 
 namespace typetally::cuda {
 
@@ -45,20 +37,6 @@ TYPETALLY_DEVICE float exp2_of(float x) {
   return std::exp2(x);
 #endif
 }
-
-TYPETALLY_DEVICE float widen(float x) { return x; }
-TYPETALLY_DEVICE float widen(BFloat16 x) { return to_float(x); }
-TYPETALLY_DEVICE float widen(Float16 x) {
-#ifdef __CUDA_ARCH__
-  return __half2float(__ushort_as_half(x.bits));
-#else
-  return to_float(x);
-#endif
-}
-
-TYPETALLY_DEVICE void mask(float& x) { x = -kInfinity; }
-TYPETALLY_DEVICE void mask(BFloat16& x) { x.bits = 0xFF80; }
-TYPETALLY_DEVICE void mask(Float16& x) { x.bits = 0xFC00; }
 
 /// Some columns of a row: like RowStats, but before the label is looked at. NaN in s1, or a maximum of +inf, stands for
 /// a poisoned row.
@@ -88,16 +66,20 @@ TYPETALLY_DEVICE Partial merge(Partial a, Partial b) {
 }
 
 /// What a logit must exceed to come before the label: `tied` in columns before the label, `above` in those behind. A
-/// logit equals or exceeds x exactly if it exceeds the float before x.
+/// logit equals or exceeds x exactly if it exceeds the logit below x.
+template <class T>
 struct Bars {
-  float above = kInfinity, tied = kInfinity;  ///< +inf: nothing is counted
+  Word above = Packed<T>::kPlusInfinity, tied = Packed<T>::kPlusInfinity;  ///< in each logit; +inf: nothing is counted
   std::int64_t tied_before = 0;
+  bool masked = false;  ///< the label is at -inf, which has nothing below
 
   TYPETALLY_DEVICE explicit Bars(const LabelPlace& label) : tied_before(label.tied_before) {
-    if (!label.known) return;
-    above = static_cast<float>(label.logit);
-    if (above > label.logit) above = nextafterf(above, -kInfinity);
-    tied = above == label.logit ? nextafterf(above, -kInfinity) : above;
+    if (!label.known || label.logit != label.logit) return;
+    auto x = static_cast<float>(label.logit);
+    if (x > label.logit) x = Packed<float>::get(Packed<float>::below(Packed<float>::put(x)), 0);
+    above = Packed<T>::floor(x);
+    tied = Packed<T>::get(above, 0) == label.logit ? Packed<T>::below(above) : above;
+    masked = label.logit == -kInfinity;
   }
 };
 
@@ -105,19 +87,23 @@ struct Bars {
 template <class T>
 struct Slice {
   const T* row;
-  std::int64_t stride, begin, end;
+  std::int64_t stride;
+  int begin, end;
 
-  TYPETALLY_DEVICE float at(std::int64_t column) const { return widen(row[column * stride]); }
+  TYPETALLY_DEVICE T element(int column) const { return row[column * stride]; }
+  TYPETALLY_DEVICE float at(int column) const { return widen(element(column)); }
 };
 
 /// A thread's share of a slice: every kThreads-th vector of 16 bytes, kInFlight at a time, and at most one column
 /// before the first and one behind the last whole vector.
 template <class T, bool kContiguous>
 class Share {
+  using P = Packed<T>;
+
  public:
   static constexpr int kWidth = 16 / sizeof(T);
 
-  TYPETALLY_DEVICE Share(const Slice<T>& slice, const Bars& bars, int thread)
+  TYPETALLY_DEVICE Share(const Slice<T>& slice, const Bars<T>& bars, int thread)
       : slice_(slice), bars_(bars), thread_(thread), first_(slice.begin) {
     if constexpr (kContiguous) {
       const auto past = static_cast<int>(reinterpret_cast<std::uintptr_t>(slice.row + slice.begin) % 16 / sizeof(T));
@@ -125,52 +111,52 @@ class Share {
       if (first_ > slice.end) first_ = slice.end;
     }
     vectors_ = (slice.end - first_) / kWidth;
+    const std::int64_t before = bars.tied_before - first_;
+    tied_vectors_ = before <= 0                   ? 0
+                    : before >= vectors_ * kWidth ? vectors_
+                                                  : (static_cast<int>(before) - 1) / kWidth + 1;
   }
 
   TYPETALLY_DEVICE Partial read() {
     if (slice_.begin + thread_ < first_) add_one(slice_.begin + thread_, kHead);
-    const std::int64_t groups = (vectors_ + kInFlight * kThreads - 1) / (kInFlight * kThreads);
-    for (std::int64_t group = 0; group < groups; ++group) add_group(group);
-    const std::int64_t tail = first_ + vectors_ * kWidth;
+    const int whole = vectors_ / (kInFlight * kThreads);
+    for (int group = 0; group < whole; ++group) add_group<true>(group);
+    if (whole * kInFlight * kThreads < vectors_) add_group<false>(whole);
+    const int tail = first_ + vectors_ * kWidth;
     if (tail + thread_ < slice_.end) add_one(tail + thread_, kTail);
-    if (bars_.above == -kInfinity) count_masked();
+    part_.rank += P::total(found_);
+    if (tied_vectors_ > 0 && (tied_vectors_ - 1) % kThreads == thread_) uncount_ties();
+    if (bars_.masked) count_masked();
     return part_;
   }
 
   /// The first column of this share that holds its maximum, which is not -inf.
-  TYPETALLY_DEVICE std::int64_t first_of_max() const {
+  TYPETALLY_DEVICE int first_of_max() const {
     if (best_ == kHead) return slice_.begin + thread_;
     if (best_ == kTail) return first_ + vectors_ * kWidth + thread_;
     for (int j = 0; j < kInFlight; ++j)
       for (int i = 0; i < kWidth; ++i)
-        if (const std::int64_t column = column_of(best_, j) + i; is_whole(best_, j) && slice_.at(column) == part_.max)
+        if (const int column = column_of(best_, j) + i; is_whole(best_, j) && slice_.at(column) == part_.max)
           return column;
     return slice_.end;
   }
 
  private:
-  static constexpr std::int64_t kHead = -1, kTail = -2;
+  static constexpr int kWords = 4;
+  static constexpr int kHead = -1, kTail = -2;
 
   struct alignas(16) Vector {
-    T values[std::size_t{kWidth}];
+    Word words[std::size_t{kWords}];
   };
 
-  TYPETALLY_DEVICE std::int64_t vector_of(std::int64_t group, int j) const {
-    return (group * kInFlight + j) * kThreads + thread_;
-  }
-  TYPETALLY_DEVICE bool is_whole(std::int64_t group, int j) const { return vector_of(group, j) < vectors_; }
-  TYPETALLY_DEVICE std::int64_t column_of(std::int64_t group, int j) const {
-    return first_ + vector_of(group, j) * kWidth;
-  }
+  TYPETALLY_DEVICE int vector_of(int group, int j) const { return (group * kInFlight + j) * kThreads + thread_; }
+  TYPETALLY_DEVICE bool is_whole(int group, int j) const { return vector_of(group, j) < vectors_; }
+  TYPETALLY_DEVICE int column_of(int group, int j) const { return first_ + vector_of(group, j) * kWidth; }
 
-  /// -inf behind the last whole vector.
-  TYPETALLY_DEVICE Vector load(std::int64_t group, int j) const {
+  TYPETALLY_DEVICE Vector load(int group, int j) const {
     Vector vector;
-    const std::int64_t column = column_of(group, j);
-    if (!is_whole(group, j)) {
-      TYPETALLY_UNROLL
-      for (int i = 0; i < kWidth; ++i) mask(vector.values[i]);
-    } else if constexpr (kContiguous) {
+    const int column = column_of(group, j);
+    if constexpr (kContiguous) {
 #ifdef __CUDA_ARCH__
       const uint4 bits = __ldcs(reinterpret_cast<const uint4*>(slice_.row + column));  // read once: do not keep it
       memcpy(&vector, &bits, 16);
@@ -178,52 +164,63 @@ class Share {
       std::memcpy(&vector, slice_.row + column, 16);
 #endif
     } else {
-      for (int i = 0; i < kWidth; ++i) vector.values[i] = slice_.row[(column + i) * slice_.stride];
+      TYPETALLY_UNROLL
+      for (int k = 0; k < kWords; ++k) {
+        const int at = column + k * P::kPerWord;
+        if constexpr (P::kPerWord == 1) {
+          vector.words[k] = P::put(slice_.element(at));
+        } else {
+          vector.words[k] = P::put(slice_.element(at), slice_.element(at + 1));
+        }
+      }
     }
     return vector;
   }
 
-  TYPETALLY_DEVICE void add_group(std::int64_t group) {
-    Vector vectors[kInFlight];
-    TYPETALLY_UNROLL
-    for (int j = 0; j < kInFlight; ++j) vectors[j] = load(group, j);
-    float x[std::size_t{kInFlight} * kWidth];
+  /// Not kWhole: the last vectors of a slice, and -inf behind them.
+  template <bool kWhole>
+  TYPETALLY_DEVICE void add_group(int group) {
+    Vector vectors[std::size_t{kInFlight}];
     TYPETALLY_UNROLL
     for (int j = 0; j < kInFlight; ++j) {
+      if (kWhole || is_whole(group, j)) {
+        vectors[j] = load(group, j);
+      } else {
+        vectors[j] = {P::kMinusInfinity, P::kMinusInfinity, P::kMinusInfinity, P::kMinusInfinity};
+      }
+    }
+    Word words[std::size_t{kInFlight} * kWords];
+    TYPETALLY_UNROLL
+    for (int j = 0; j < kInFlight; ++j) {
+      const Word bar = vector_of(group, j) < tied_vectors_ ? bars_.tied : bars_.above;
       TYPETALLY_UNROLL
-      for (int i = 0; i < kWidth; ++i) x[j * kWidth + i] = widen(vectors[j].values[i]);
-      part_.rank += count_before(x + j * kWidth, column_of(group, j));
+      for (int k = 0; k < kWords; ++k) {
+        words[j * kWords + k] = vectors[j].words[k];
+        P::count_above(vectors[j].words[k], bar, found_);
+      }
     }
-    add<kInFlight * kWidth>(x, group);
+    add<kInFlight * kWords>(words, group);
   }
 
-  TYPETALLY_DEVICE void add_one(std::int64_t column, std::int64_t place) {
-    const float x[1] = {slice_.at(column)};
-    part_.rank += x[0] > (column < bars_.tied_before ? bars_.tied : bars_.above);
-    add<1>(x, place);
+  TYPETALLY_DEVICE void add_one(int column, int place) {
+    const float x = slice_.at(column);
+    part_.rank += x > P::get(column < bars_.tied_before ? bars_.tied : bars_.above, 0);
+    const Word words[1] = {Packed<float>::put(x)};
+    add<1, Packed<float>>(words, place);
   }
 
-  /// Of kWidth logits; the bar is the same for all unless the label is among them.
-  TYPETALLY_DEVICE int count_before(const float* x, std::int64_t column) const {
-    const std::int64_t before = bars_.tied_before - column;
-    int found = 0;
-    if (before > 0 && before < kWidth) {
-      for (int i = 0; i < kWidth; ++i) found += x[i] > (i < before ? bars_.tied : bars_.above);
-      return found;
-    }
-    const float bar = before > 0 ? bars_.tied : bars_.above;
-    TYPETALLY_UNROLL
-    for (int i = 0; i < kWidth; ++i) found += x[i] > bar;
-    return found;
+  /// Columns behind the label in the vector where ties begin to come after it were held to the wrong bar.
+  TYPETALLY_DEVICE void uncount_ties() {
+    const float tied = P::get(bars_.tied, 0), above = P::get(bars_.above, 0);
+    for (auto i = static_cast<int>(bars_.tied_before); i < first_ + tied_vectors_ * kWidth; ++i)
+      part_.rank -= slice_.at(i) > tied && !(slice_.at(i) > above);
   }
 
-  /// Per logit: widen, maximum, two comparisons, subtract, multiply, exp2, add, clamp, multiply-add. Four chains of at
-  /// most 8 floats, then double: equal addends round the same way each time.
-  template <int N>
-  TYPETALLY_DEVICE void add(const float* x, std::int64_t place) {
-    float top = x[0];
-    TYPETALLY_UNROLL
-    for (int i = 1; i < N; ++i) top = fmaxf(top, x[i]);
+  /// Per logit: widen, subtract, multiply, exp2, add, clamp, multiply-add, and half of a maximum and a comparison each
+  /// in 16 bits. Four chains of at most 8 floats, then double: equal addends round the same way each time.
+  template <int N, class Q = P>
+  TYPETALLY_DEVICE void add(const Word* words, int place) {
+    const float top = max_of<N, Q>(words);
     if (top > part_.max) {
       rescale(part_, top);
       part_.max = top;
@@ -232,8 +229,8 @@ class Share {
     const float base = part_.max == -kInfinity ? 0.0f : part_.max;
     float s1[4] = {}, s2[4] = {};
     TYPETALLY_UNROLL
-    for (int i = 0; i < N; ++i) {
-      const float t = x[i] - base;
+    for (int i = 0; i < N * Q::kPerWord; ++i) {
+      const float t = Q::get(words[i / Q::kPerWord], i % Q::kPerWord) - base;
       const float weight = exp2_of(t * kLog2E);
       s1[i % 4] += weight;
       s2[i % 4] = fmaf(fmaxf(t, kFloor), weight, s2[i % 4]);
@@ -242,29 +239,48 @@ class Share {
     part_.s2 += (s2[0] + s2[1]) + (s2[2] + s2[3]);
   }
 
+  template <int N, class Q>
+  TYPETALLY_DEVICE static float max_of(const Word* words) {
+    if constexpr (N == 1) {
+      return Q::get(words[0], 0);
+    } else {
+      Word top[std::size_t{N / 2}];
+      TYPETALLY_UNROLL
+      for (int i = 0; i < N / 2; ++i) top[i] = Q::max(words[i], words[i + N / 2]);
+      TYPETALLY_UNROLL
+      for (int half = N / 4; half > 0; half /= 2) {
+        TYPETALLY_UNROLL
+        for (int i = 0; i < half; ++i) top[i] = Q::max(top[i], top[i + half]);
+      }
+      return Q::kPerWord == 1 ? Q::get(top[0], 0) : fmaxf(Q::get(top[0], 0), Q::get(top[0], 1));
+    }
+  }
+
   /// No float lies before -inf, so ties with a masked label are counted apart; its row is non-finite anyway.
   TYPETALLY_DEVICE void count_masked() {
-    for (std::int64_t i = slice_.begin + thread_; i < slice_.end && i < bars_.tied_before; i += kThreads)
+    for (int i = slice_.begin + thread_; i < slice_.end && i < bars_.tied_before; i += kThreads)
       part_.rank += slice_.at(i) == -kInfinity;
   }
 
   Slice<T> slice_;
-  Bars bars_;
+  Bars<T> bars_;
   int thread_;
-  std::int64_t first_;    ///< column of the first whole vector
-  std::int64_t vectors_;  ///< whole vectors of the slice
-  std::int64_t best_ = kHead;
+  int first_;         ///< column of the first whole vector
+  int vectors_;       ///< whole vectors of the slice
+  int tied_vectors_;  ///< those that begin before the label
+  int best_ = kHead;
+  Word found_ = 0;  ///< logits of whole vectors above their bar, as Packed counts them
   Partial part_;
 };
 
 TYPETALLY_DEVICE std::int64_t count_slices(std::int64_t vocabulary) { return (vocabulary + kMaxSlice - 1) / kMaxSlice; }
 
-/// Slice `n` of a row.
+/// Slice `n` of a row. Its length is a multiple of 64 columns, so that a slice begins where the row is aligned.
 template <class T>
 TYPETALLY_DEVICE Slice<T> slice_of(const T* row, std::int64_t stride, std::int64_t vocabulary, std::int64_t n) {
-  const std::int64_t slices = count_slices(vocabulary), size = (vocabulary + slices - 1) / slices;
-  const std::int64_t begin = n * size, end = begin + size;
-  return {row, stride, begin, end < vocabulary ? end : vocabulary};
+  const std::int64_t slices = count_slices(vocabulary), size = ((vocabulary + slices - 1) / slices + 63) / 64 * 64;
+  const std::int64_t begin = n * size, end = begin + size < vocabulary ? begin + size : vocabulary;
+  return {row, stride, static_cast<int>(begin), static_cast<int>(end)};
 }
 
 /// The statistics of a whole row.

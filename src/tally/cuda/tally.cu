@@ -1,74 +1,91 @@
-#include <cmath>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
+#include "tally/cuda/addends.h"
 #include "tally/cuda/launch.h"
-#include "typetally/base/token_type.h"
 #include "typetally/tally/tally.h"
 
 namespace typetally::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kKinds = 1 + static_cast<int>(kTokenTypes.size());
-constexpr int kColumns = 8;  // of TypeTally
-constexpr int kSums = kKinds * kColumns;
-static_assert(kSums == kTallySums);
-constexpr int kTop = 5;
+constexpr int kWarp = 32, kWarps = kThreads / kWarp;
+static_assert(kTallySums == kWarp);  // a warp holds all sums, one in each lane
+constexpr std::int64_t kMaxBlocks = 256;
 
-/// What one row adds to its type, in the order of TypeTally.
-struct Addends {
-  double values[kColumns];
+std::int64_t count_blocks(std::int64_t count) { return std::min(kMaxBlocks, (count + kThreads - 1) / kThreads); }
 
-  __device__ Addends(const RowStats& row, std::int64_t label) {
-    const bool good = row.finite && row.has_label;
-    const double one = good ? 1.0 : 0.0, log_s1 = good ? log(row.s1) : 0.0;
-    values[0] = one;
-    values[1] = good && row.argmax == label ? 1.0 : 0.0;
-    values[2] = one;
-    values[3] = good && row.rank < kTop ? 1.0 : 0.0;
-    values[4] = one;
-    values[5] = 1.0 - one;
-    values[6] = good ? (row.max - row.label_logit) + log_s1 : 0.0;
-    values[7] = good ? log_s1 - row.s2 / row.s1 : 0.0;
+/// The total over the warp of each sum in its own lane: lanes exchange halves of their sums, 16, 8, ... of them.
+template <int kHalf = kTallySums / 2>
+__device__ __forceinline__ double gather(double (&sums)[kTallySums], int lane) {
+  if constexpr (kHalf > 0) {
+    const bool upper = (lane & kHalf) != 0;
+#pragma unroll
+    for (int i = 0; i < kHalf; ++i) {
+      const double sent = upper ? sums[i] : sums[i + kHalf], kept = upper ? sums[i + kHalf] : sums[i];
+      sums[i] = kept + __shfl_xor_sync(0xFFFFFFFFu, sent, kHalf);
+    }
+    return gather<kHalf / 2>(sums, lane);
+  } else {
+    return sums[0];
   }
-};
+}
 
-/// One block: thread t adds rows t, t + kThreads, ..., then halves of the threads add up. A row is 56 bytes here and
-/// 300 KB where it was read, so that one block suffices.
-__global__ void __launch_bounds__(kThreads) add_rows(const RowStats* stats, const std::int64_t* labels,
-                                                     const std::int8_t* types, std::int64_t count, double* sums) {
-  double own[kSums] = {};
-  for (std::int64_t i = threadIdx.x; i < count; i += kThreads) {
-    if (labels[i] < 0) continue;
-    const Addends addends(stats[i], labels[i]);
-    const int kind = types == nullptr || types[i] < 0 ? 0 : types[i];
+/// The total over warps, in their order; of the lane's sum, and valid in the first warp.
+__device__ double over_warps(double own, int lane) {
+  __shared__ double parts[kWarps][kWarp];
+  parts[threadIdx.x / kWarp][lane] = own;
+  __syncthreads();
+  double total = 0;
+  for (int warp = 0; warp < kWarps; ++warp) total += parts[warp][lane];
+  return total;
+}
+
+/// Each block adds up its rows, a thread every kThreads * gridDim.x-th of them.
+__global__ void __launch_bounds__(kThreads) add_rows(const DeviceStats rows, double* out) {
+  double own[kTallySums] = {};
+  const std::int64_t step = std::int64_t{gridDim.x} * kThreads;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; i < rows.count; i += step) {
+    if (rows.labels[i] < 0) continue;
+    const Addends addends(rows.stats[i], rows.labels[i]);
+    const int kind = kind_of(rows.types == nullptr ? -1 : rows.types[i]);
 #pragma unroll
     for (int k = 0; k < kKinds; ++k)
 #pragma unroll
       for (int c = 0; c < kColumns; ++c) own[k * kColumns + c] += kind == k ? addends.values[c] : 0.0;
   }
-  __shared__ double parts[kThreads];
-#pragma unroll
-  for (int s = 0; s < kSums; ++s) {
-    parts[threadIdx.x] = own[s];
-    __syncthreads();
-    for (unsigned half = kThreads / 2; half > 0; half /= 2) {
-      if (threadIdx.x < half) parts[threadIdx.x] += parts[threadIdx.x + half];
-      __syncthreads();
-    }
-    if (threadIdx.x == 0) sums[s] += parts[0];
-    __syncthreads();
-  }
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const double total = over_warps(gather(own, lane), lane);
+  if (threadIdx.x < kWarp) out[std::int64_t{blockIdx.x} * kTallySums + lane] = total;
+}
+
+/// One block: a warp adds up every kWarps-th of the parts.
+__global__ void __launch_bounds__(kThreads) add_blocks(const double* parts, std::int64_t blocks, double* sums) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  double own = 0;
+  for (std::int64_t block = threadIdx.x / kWarp; block < blocks; block += kWarps)
+    own += parts[block * kTallySums + lane];
+  const double total = over_warps(own, lane);
+  if (threadIdx.x < kWarp) sums[lane] += total;
 }
 
 }  // namespace
 
-Status launch_add(const RowStats* stats, const std::int64_t* labels, const std::int8_t* types, std::int64_t count,
-                  double* sums, const Device& device, Stream stream) {
-  if (count == 0) return {};
-  const OnDevice current(device);
+std::size_t add_workspace_size(std::int64_t count) {
+  return static_cast<std::size_t>(count_blocks(count)) * kTallySums * sizeof(double);
+}
+
+Status launch_add(const DeviceStats& rows, void* workspace, double* sums, Stream stream) {
+  if (rows.count == 0) return {};
+  const OnDevice current(rows.device);
   if (current.error() != cudaSuccess) return to_status(current.error());
-  add_rows<<<1, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(stats, labels, types, count, sums);
+  auto* const queue = static_cast<cudaStream_t>(stream);
+  auto* const parts = static_cast<double*>(workspace);
+  const std::int64_t blocks = count_blocks(rows.count);
+  add_rows<<<static_cast<unsigned>(blocks), kThreads, 0, queue>>>(rows, parts);
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return to_status(error);
+  add_blocks<<<1, kThreads, 0, queue>>>(parts, blocks, sums);
   return to_status(cudaGetLastError());
 }
 

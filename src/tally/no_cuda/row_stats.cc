@@ -18,10 +18,9 @@ std::size_t workspace_size(std::int64_t, std::int64_t) { return 0; }
 
 Status launch_row_stats(const DeviceRows&, void*, RowStats*, Stream) { return kNotBuilt; }
 
-Status launch_add(const RowStats*, const std::int64_t*, const std::int8_t*, std::int64_t, double*, const Device&,
-                  Stream) {
-  return kNotBuilt;
-}
+std::size_t add_workspace_size(std::int64_t) { return 0; }
+
+Status launch_add(const DeviceStats&, void*, double*, Stream) { return kNotBuilt; }
 
 void row_stats(const TensorView&, std::span<const RowRequest>, const RowStatsOptions&, std::span<RowStats>) {
   bad_call("row_stats", "a tensor in host memory", "CUDA memory in a build without CUDA");
