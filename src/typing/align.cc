@@ -19,7 +19,7 @@ Error misaligned(std::size_t position, const std::string& detail) {
 /// The payload and its suffix, typed; after a space where the tokenizer prepends one and the labels begin with it.
 TypedText expected_text(const Vocabulary& vocabulary, const TypedText& payload, std::string_view suffix,
                         std::span<const std::int64_t> labels) {
-  const auto first = std::find_if(labels.begin(), labels.end(), [](std::int64_t id) { return id >= 0; });
+  const auto first = std::find_if(labels.begin(), labels.end(), [](std::int64_t id) { return id != kIgnoreIndex; });
   const bool spaced =
       vocabulary.input_rules().prepends_space && first != labels.end() && vocabulary.bytes(*first).starts_with(' ');
   TypedText expected{.text = spaced ? " " : "", .spans = {}};
@@ -79,14 +79,14 @@ std::optional<Error> align_payload(const Vocabulary& vocabulary, const TypedText
   const TypedText expected = expected_text(vocabulary, payload, suffix, labels);
   Alignment alignment(vocabulary, expected.text);
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0) continue;
+    if (labels[i] == kIgnoreIndex) continue;
     if (auto reason = alignment.add(labels[i], i)) return reason;
   }
   std::vector<TokenType> projected(alignment.ends().size());
   project(expected.text, expected.spans, alignment.ends(), projected);
   std::size_t next = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] >= 0) types[i] = next < projected.size() ? projected[next++] : TokenType::kFormat;
+    if (labels[i] != kIgnoreIndex) types[i] = next < projected.size() ? projected[next++] : TokenType::kFormat;
   }
   return std::nullopt;
 }

@@ -29,12 +29,12 @@ class DocumentTyper {
     supervised_ = 0;
     unparsed_ = 0;
     for (std::size_t at = 0; at < labels.size();) {
-      if (labels[at] < 0) {
+      if (labels[at] == kIgnoreIndex) {
         types[at++] = TokenType::kIgnore;
         continue;
       }
       at += type_run(labels.subspan(at), types.subspan(at));
-      if (at == labels.size() || labels[at] < 0) continue;
+      if (at == labels.size() || labels[at] == kIgnoreIndex) continue;
       report_.skipped.push_back(unknown_token(labels[at], first + static_cast<std::int64_t>(at)));
       std::fill(types.begin(), types.end(), TokenType::kIgnore);
       return;
@@ -50,7 +50,7 @@ class DocumentTyper {
     if (table_ != nullptr) run = table_->type_run(labels, types.data());
     if (!run.is_decided) {
       while (run.size < labels.size() && vocabulary_.contains(labels[run.size])) ++run.size;
-      if (run.size == labels.size() || labels[run.size] < 0) {
+      if (run.size == labels.size() || labels[run.size] == kIgnoreIndex) {
         unparsed_ += text_.type_run(labels.first(run.size), types.first(run.size));
       }
     }

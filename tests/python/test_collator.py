@@ -289,10 +289,11 @@ def test_the_payload_route_aligns_and_blanks_only_what_does_not(typer):
         np.testing.assert_array_equal(got, types if row not in (1, 2) else np.full_like(types, -1))
 
 
+@pytest.mark.parametrize("unknown", [10**6, -5])
 @pytest.mark.parametrize("base", [tiny.pack, tiny.pad])
-def test_an_unknown_id_blanks_its_own_sample(typer, base):
+def test_an_unknown_id_blanks_its_own_sample(typer, base, unknown):
     samples = copy.deepcopy(tiny.text_samples(3))
-    samples[1]["labels"][-1] = 10**6
+    samples[1]["labels"][-1] = unknown
     batch = collator(base, typer)(samples)
     inside = batch.get("attention_mask", torch.ones_like(batch["labels"])) == 1
     first, last = tiny.sample_types([samples[0], samples[2]])

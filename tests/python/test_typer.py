@@ -119,17 +119,18 @@ def test_each_row_is_a_document_of_its_own() -> None:
     assert TYPER.type_labels([]).tolist() == []
 
 
-def test_an_unknown_id_blanks_its_document_alone() -> None:
+@pytest.mark.parametrize("unknown", [10**6, -5])  # only -100 is no label
+def test_an_unknown_id_blanks_its_document_alone(unknown: int) -> None:
     ids = encode(ANSWER)
-    labels = [*ids, -100, *ids[:5], 10**6, *ids]
+    labels = [*ids, -100, *ids[:5], unknown, *ids]
     bounds = [0, len(ids), len(labels) - len(ids), len(labels)]
     report = TYPER.type_labels_with_report(labels, bounds)
     assert report.types.tolist() == [*typed(ids), *[IGNORE] * 7, *typed(ids)]
     [skipped] = report.skipped
     position = len(ids) + 6
     assert (skipped.code, skipped.position) == ("unknown-token", position)
-    assert str(skipped) == f"unknown-token: the vocabulary has no token 1000000 (position {position})"
-    assert TYPER.type_payload(ANSWER, [*ids, 10**6], "<|im_end|>\n").skipped.code == "unknown-token"
+    assert str(skipped) == f"unknown-token: the vocabulary has no token {unknown} (position {position})"
+    assert TYPER.type_payload(ANSWER, [*ids, unknown], "<|im_end|>\n").skipped.code == "unknown-token"
 
 
 def test_payloads_that_do_not_fit_say_why() -> None:

@@ -54,7 +54,7 @@ Labelled with_holes(const std::string& text, std::size_t bytes) {
   Labelled sample;
   for (std::size_t i = 0; i < bytes; ++i) {
     if (*rc::gen::inRange(0, 4) == 0)
-      sample.add(*rc::gen::element(std::int64_t{kIgnoreIndex}, std::int64_t{-1}), TokenType::kIgnore);
+      sample.add(kIgnoreIndex, TokenType::kIgnore);
     const auto type = i < kCatTypes.size() ? of_letter(kCatTypes[i]) : TokenType::kFormat;
     sample.add(static_cast<unsigned char>(text[i]), type);
   }

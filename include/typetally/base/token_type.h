@@ -27,7 +27,7 @@ constexpr std::string_view name(TokenType type) {
   return "ignore";
 }
 
-/// A label that is not supervised. Any other negative label is treated as unsupervised too.
+/// A label that is not supervised. Another negative label is an unknown id to the typer, and no target to the tally.
 inline constexpr std::int64_t kIgnoreIndex = -100;
 
 }  // namespace typetally

@@ -15,7 +15,7 @@ namespace typetally {
 /// How many special tokens may follow a whole answer (end of turn, end of text, padding by the template).
 inline constexpr int kMaxTrailingSpecials = 8;
 
-/// Types one document by its payload. The bytes of its supervised labels (>= 0), concatenated over holes, must be a
+/// Types one document by its payload. The bytes of its supervised labels (not -100), concatenated over holes, must be a
 /// prefix of payload + suffix (with one space before it where the tokenizer prepends one), or equal it followed by at
 /// most kMaxTrailingSpecials special tokens, which are FORMAT, as is the suffix. Otherwise the reason is returned, its
 /// offset the position of the first label that does not fit, and `types` (one per label) are all IGNORE. Without a

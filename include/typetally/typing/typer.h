@@ -32,9 +32,9 @@ class TokenTyper {
   TokenTyper(std::shared_ptr<const Vocabulary> vocabulary, Marker marker);
 
   /// Text route. `labels` are the flattened labels [n]; `cu_seqlens` [documents + 1] are their boundaries from 0 to n;
-  /// empty: one document. Each supervised run of a document (labels >= 0) is one answer. A document with an id that the
-  /// vocabulary lacks is IGNORE throughout and reported. `types` has n entries. Throws std::invalid_argument where
-  /// cu_seqlens does not rise from 0 to n.
+  /// empty: one document. Each supervised run of a document (labels other than -100) is one answer. A document with an
+  /// id that the vocabulary lacks is IGNORE throughout and reported. `types` has n entries. Throws
+  /// std::invalid_argument where cu_seqlens does not rise from 0 to n.
   TypingReport type_labels(std::span<const std::int64_t> labels, std::span<const std::int32_t> cu_seqlens,
                            std::span<TokenType> types) const;
 

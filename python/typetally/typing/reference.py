@@ -28,7 +28,7 @@ def compute_token_types(
     attention_mask: Any = None,
     suffix_tokens: str | Sequence[str] | None = None,
 ) -> Any:
-    """Types of one sample's `labels` [n]: DESC 1, COORD 2, FORMAT 3, IGNORE -1 where a label is negative or
+    """Types of one sample's `labels` [n]: DESC 1, COORD 2, FORMAT 3, IGNORE -1 where a label is -100 or
     `attention_mask` [n] is 0. int64: a Torch tensor where Torch is installed, else NumPy. None if what the other labels
     decode to is not the payload as JSON followed by `suffix_tokens`, or cut short.
 

@@ -91,7 +91,7 @@ class TokenTyper:
     def type_labels(self, labels: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
         """Types int8 of `labels` [T] or [B, T] (any integer dtype; a list, NumPy, or a tensor on any device), shaped
         and placed like them. `cu_seqlens` are the documents' boundaries in the flattened labels; without it each row is
-        one document. Negative labels are IGNORE, and so is a document with an id that the vocabulary lacks. Raises
+        one document. Labels of -100 are IGNORE, and so is a document with another that the vocabulary lacks. Raises
         TypeError and ValueError for other dtypes and shapes, and for boundaries that do not rise from 0 to the end."""
         return self._type(labels, cu_seqlens)[0]
 
