@@ -51,7 +51,7 @@ std::vector<double> add_on_host(const Batch& batch) {
   for (std::size_t i = 0; i < batch.stats.size(); ++i) {
     if (batch.labels[i] < 0) continue;
     const cuda::Addends addends(batch.stats[i], batch.labels[i]);
-    const auto first = static_cast<std::size_t>(cuda::kind_of(batch.types[i]) * cuda::kColumns);
+    const auto first = std::size_t{cuda::kColumns} * static_cast<std::size_t>(cuda::kind_of(batch.types[i]));
     for (std::size_t c = 0; c < cuda::kColumns; ++c) sums[first + c] += addends.values[c];
   }
   return sums;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #include "tally/cuda/packed.h"
@@ -12,7 +13,7 @@ namespace typetally::cuda {
 
 inline constexpr int kKinds = 1 + static_cast<int>(kTokenTypes.size());
 inline constexpr int kColumns = 8;  ///< of TypeTally
-static_assert(kKinds * kColumns == kTallySums);
+static_assert(std::size_t{kKinds} * kColumns == kTallySums);
 inline constexpr int kTop = 5;
 
 /// Where a type's sums are; those of -1, and of what is no type, come first.
