@@ -3,8 +3,8 @@
 Needs a device and a build with CUDA; says so and ends otherwise. Times are medians by CUDA events of the kernels of
 `update`, from logits to sums by type. "of copy" is the bandwidth at which the logits are read over that at which the
 device copies, which reads and writes, in the same run; below 0.90 at 12,288 rows of 151,936 bfloat16 the benchmark
-fails. "error" is the largest difference of nll and entropy from float64. The peers' columns are their times over ours. Logits
-that would fit the device's cache are read from many places in turn.
+fails. "error" is the largest difference of nll and entropy from float64. The peers' columns are their times over ours.
+Logits that would fit the device's cache are read from many places in turn.
 """
 
 from __future__ import annotations
