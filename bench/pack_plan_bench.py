@@ -7,7 +7,7 @@ Times are wall clock, the best of three. Peers run in the same process where the
 """
 
 import sys
-import time
+import timeit
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -42,12 +42,7 @@ def long_documents(rng: np.random.Generator, n: int) -> Lengths:
 
 
 def best_seconds(call: Callable[[], object], rounds: int = 3) -> float:
-    times = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return min(times)
+    return min(timeit.repeat(call, number=1, repeat=rounds))
 
 
 def by_size(largest: int) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import timeit
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -112,12 +113,7 @@ def split(labels: NDArray[np.int64], bounds: NDArray[np.int32], size: int) -> li
 
 
 def best_seconds(run: Callable[[], object], repeats: int) -> float:
-    found = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        run()
-        found.append(time.process_time() - begin)
-    return min(found)
+    return min(timeit.repeat(run, number=1, repeat=repeats, timer=time.process_time))
 
 
 def example_speeds(tokenizer: Tokenizer) -> dict[str, float]:

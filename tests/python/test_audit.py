@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from line_files import write_lines
 
 import typetally as tt
 from typetally.audit import Auditor, Options
@@ -36,15 +37,9 @@ def line(answer, **fields):
     return {"messages": [{"role": "user", "content": "Find"}, {"role": "assistant", "content": answer}], **fields}
 
 
-def write(tmp_path, *records):
-    path = tmp_path / "train.jsonl"
-    path.write_text("\n".join(one if isinstance(one, str) else json.dumps(one) for one in records), encoding="utf-8")
-    return path
-
-
 def audit(encoder, tmp_path, *records, config=EVERY_LABEL, **options):
     auditor = Auditor(encoder, tt.TokenTyper(encoder.vocabulary), Options(config, **options))
-    auditor.read(read_samples(write(tmp_path, *records)))
+    auditor.read(read_samples(write_lines(tmp_path, *records)))
     return auditor.report()
 
 
@@ -160,7 +155,7 @@ def test_data_whose_keys_do_not_count_is_a_finding_until_a_table_says_them(encod
     assert audit(encoder, tmp_path, *records[:2]).has_findings
     grammar = tt.Grammar(name="mine", layout=("json",), keys={"desc": ["text"], "coord": ["boxes"]})
     auditor = Auditor(encoder, tt.TokenTyper(encoder.vocabulary, grammar), Options(EVERY_LABEL))
-    auditor.read(read_samples(write(tmp_path, *records[:2])))
+    auditor.read(read_samples(write_lines(tmp_path, *records[:2])))
     assert not auditor.report().has_findings
 
 

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from line_files import check_bad_lines, write_lines
 
-from typetally.text.data_files import BadLine, Sample, read_samples
+from typetally.text.data_files import Sample, read_samples
 
 ANSWER = '{"desc": "red", "bbox_2d": [1, 2, 3, 4]}'
 ASKS, SAYS = {"role": "user", "content": "<image>Find it"}, {"role": "assistant", "content": ANSWER}
@@ -38,10 +39,7 @@ GOOD = [
 
 
 def read(tmp_path, *records):
-    path = tmp_path / "train.jsonl"
-    lines = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
-    path.write_bytes(b"\n".join(lines))
-    return list(read_samples(path))
+    return list(read_samples(write_lines(tmp_path, *records)))
 
 
 @pytest.mark.parametrize(("record", "name", "prompts", "answers"), GOOD)
@@ -73,12 +71,7 @@ BAD = [
 
 
 def test_bad_lines_are_numbered_and_the_rest_is_read(tmp_path):
-    found = read(tmp_path, *(record for record, _ in BAD), b"", b"   ", {"answer": "fine"})
-    assert [line.number for line in found] == [*range(1, len(BAD) + 1), len(BAD) + 3]
-    assert isinstance(found[-1], Sample)
-    for line, (_, reason) in zip(found, BAD, strict=False):
-        assert isinstance(line, BadLine), line
-        assert reason in line.reason, line
+    assert isinstance(check_bad_lines(read_samples, tmp_path, BAD), Sample)
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -1,17 +1,15 @@
 """A user's file for the demo: what is read, and what is reported with its line number."""
 
-import json
-
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from line_files import check_bad_lines, write_lines
 from PIL import Image
 
 from typetally.demo.data import Line, read_lines
 from typetally.demo.shapes import QUESTION, SIDE
-from typetally.text.data_files import BadLine
 
 ANSWER = '{"desc": "red", "bbox_2d": [1, 2, 3, 4]}'
 
@@ -27,10 +25,7 @@ def folder(tmp_path):
 
 
 def read(folder, *records):
-    path = folder / "train.jsonl"
-    lines = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
-    path.write_bytes(b"\n".join(lines))
-    return list(read_lines(path))
+    return list(read_lines(write_lines(folder, *records)))
 
 
 def outline(messages):
@@ -117,9 +112,4 @@ BAD = [
 
 
 def test_bad_lines_are_numbered_and_the_rest_is_read(folder):
-    found = read(folder, *(record for record, _ in BAD), b"", b"   ", {"answer": "fine"})
-    assert [line.number for line in found] == [*range(1, len(BAD) + 1), len(BAD) + 3]
-    assert isinstance(found[-1], Line)
-    for line, (_, reason) in zip(found, BAD, strict=False):
-        assert isinstance(line, BadLine), line
-        assert reason in line.reason, line
+    assert isinstance(check_bad_lines(read_lines, folder, BAD), Line)

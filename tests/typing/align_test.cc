@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "typing/byte_tokens.h"
+
 namespace typetally {
 namespace {
 
@@ -14,8 +16,7 @@ constexpr std::int64_t kPlain = 257;
 
 // Every byte is a token, and so are a special one and one that says "<plain>".
 Vocabulary byte_vocabulary() {
-  std::vector<Token> tokens;
-  for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte))});
+  std::vector<Token> tokens = testing::byte_tokens();
   tokens.push_back({"<end>", true});
   tokens.push_back({"<plain>"});
   return Vocabulary::from_tokens(tokens);
@@ -53,8 +54,7 @@ struct Labelled {
 Labelled with_holes(const std::string& text, std::size_t bytes) {
   Labelled sample;
   for (std::size_t i = 0; i < bytes; ++i) {
-    if (*rc::gen::inRange(0, 4) == 0)
-      sample.add(kIgnoreIndex, TokenType::kIgnore);
+    if (*rc::gen::inRange(0, 4) == 0) sample.add(kIgnoreIndex, TokenType::kIgnore);
     const auto type = i < kCatTypes.size() ? of_letter(kCatTypes[i]) : TokenType::kFormat;
     sample.add(static_cast<unsigned char>(text[i]), type);
   }

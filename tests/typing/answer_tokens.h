@@ -10,6 +10,7 @@
 
 #include "typetally/typing/project.h"
 #include "typetally/typing/typer.h"
+#include "typing/byte_tokens.h"
 
 namespace typetally::testing {
 
@@ -18,8 +19,7 @@ using Labels = std::vector<std::int64_t>;
 // Single bytes, and tokens as byte pair encoding makes them: over several lexemes, with half a character, special ones.
 inline const std::vector<Token>& tokens() {
   static const std::vector<Token> all = [] {
-    std::vector<Token> made;
-    for (int byte = 0; byte < 256; ++byte) made.push_back({std::string(1, static_cast<char>(byte))});
+    std::vector<Token> made = byte_tokens();
     for (const char* text :
          {"{\"",      "\"}",    "\":", "\": \"",     "\", \"", "[{\"", "\"}]",     "]}",   "]}]",  "}, {\"",
           "[[",       "]]",     "],[", "], [",       " [",     "bbox", "_2",       "d",    "desc", "label",

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "typing/byte_tokens.h"
+
 namespace typetally {
 namespace {
 
@@ -19,8 +21,7 @@ constexpr std::int64_t kUnknown = 257;
 
 // Every byte is a token, and one is special.
 TokenTyper byte_typer() {
-  std::vector<Token> tokens;
-  for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte))});
+  std::vector<Token> tokens = testing::byte_tokens();
   tokens.push_back({"<|im_end|>", true});
   return {std::make_shared<Vocabulary>(Vocabulary::from_tokens(tokens)), Marker::create("json").value()};
 }
