@@ -28,7 +28,7 @@ def is_tensor(value: object) -> bool:
 
 def on_host(value: Tensor) -> bool:
     """Whether a tensor's memory is the host's."""
-    return bool(value.device.type == "cpu") if is_torch(value) else device_of(value) in (1, 3)
+    return bool(value.is_cpu) if is_torch(value) else device_of(value) in (1, 3)
 
 
 def device_of(value: Tensor) -> int:
@@ -48,7 +48,7 @@ def check_memory(value: object, operation: str, name: str) -> None:
     if not is_torch(value):
         return
     tensor: Any = value
-    if tensor.device.type == "meta":
+    if tensor.is_meta:
         raise ValueError(f"[{operation}] expected {name} on a device with memory, got a tensor on meta")
     plain = type(tensor).__module__.startswith("torch.nn") or type(tensor).__name__ == "Tensor"
     if plain and tensor.numel() and not tensor.untyped_storage().nbytes():
@@ -62,8 +62,9 @@ def to_host(value: object, operation: str, name: str) -> NDArray[Any]:
     """
     check_memory(value, operation, name)
     if is_torch(value):
-        tensor: Any = value.detach().cpu()  # type: ignore[attr-defined]
-        array: NDArray[Any] = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+        tensor: Any = value
+        lacking = tensor.dtype is sys.modules["torch"].bfloat16
+        array: NDArray[Any] = (tensor.float() if lacking else tensor).numpy(force=True)
     elif hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
         array = np.from_dlpack(value)
     else:
@@ -93,7 +94,7 @@ def integers(value: object, operation: str, name: str, dtype: Any = np.int64) ->
     array = to_host(value, operation, name)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"[{operation}] expected {name} of an integer dtype, got {array.dtype}")
-    if array.size and array.dtype != dtype:
+    if array.size and array.dtype != dtype and not np.can_cast(array.dtype, dtype):
         info = np.iinfo(dtype)
         for value in (int(array.max()), int(array.min())):
             if not info.min <= value <= info.max:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,7 +161,7 @@ def _is_pack(sample: Any) -> bool:
 def _place(labels: Int64s, mask: Bools | None, typed: Typed, notes: BatchNotes) -> Int8s:
     notes.samples = [note for _, note in typed]
     placement = place_either(labels, mask, [document for document, _ in typed], notes.items)
-    notes.item_ends = [placement.ends[last] for last in np.cumsum(notes.items) - 1]
+    notes.item_ends = [placement.ends[count - 1] for count in accumulate(notes.items)]
     for matched, note in zip(placement.matched, notes.samples, strict=True):
         if not matched:
             note.reason = note.reason or "length_mismatch"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +61,9 @@ def place(labels: Int64s, mask: Bools | None, documents: Sequence[TypedDocument]
         mine = documents[at : at + count]
         at += count
         begin = _place_row(labels[row], None if mask is None else mask[row], mine, placement.types[row])
-        ends = np.cumsum([len(document.labels) for document in mine], dtype=np.int64)
+        ends = accumulate(len(document.labels) for document in mine)
         placement.rows += [row] * count
-        placement.ends += [row * columns + min((begin or 0) + int(end), columns) for end in ends]
+        placement.ends += [row * columns + min((begin or 0) + end, columns) for end in ends]
         placement.matched += [begin is not None] * count
     placement.types[labels == IGNORE_INDEX] = IGNORE
     if mask is not None:
@@ -106,8 +107,6 @@ def _place_row(labels: Int64s, mask: Bools | None, documents: Sequence[TypedDocu
 def _fits(labels: Int64s, before: Int64s, begin: int) -> bool:
     """Whether every label that is still supervised is the documents' own. Collators may take supervision away (a
     document's first label, padding), never add, change or move it."""
-    end = begin + len(before)
-    supervised = labels != IGNORE_INDEX
-    inside = supervised[begin:end]
-    outside = bool(supervised[:begin].any() or supervised[end:].any())
-    return not outside and bool((labels[begin:end][inside] == before[inside]).all())
+    own = np.full_like(labels, IGNORE_INDEX)
+    own[begin : begin + len(before)] = before
+    return not ((labels != own) & (labels != IGNORE_INDEX)).any()

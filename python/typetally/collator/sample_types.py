@@ -10,7 +10,7 @@ import numpy as np
 
 from typetally.base.config import TokenTypeMetricsConfig
 from typetally.base.tensors import integers
-from typetally.base.token_type import IGNORE, IGNORE_INDEX
+from typetally.base.token_type import IGNORE
 from typetally.collator.notes import SampleNote
 from typetally.collator.placement import Bools, Int8s, Int64s, TypedDocument
 from typetally.typing.typer import TokenTyper
@@ -91,12 +91,12 @@ class SampleTyper:
         return self._types_of_payload(sample, labels, note)
 
     def _types_of_labels(self, labels: Int64s, note: SampleNote) -> Int8s | None:
-        if not (labels != IGNORE_INDEX).any():
-            note.reason = "unsupervised"
-            return None
         report = self.typer.type_labels_with_report(labels)
         note.unparsed_bytes = report.unparsed_bytes
-        note.reason = self._reason(report.skipped[0]) if report.skipped else None
+        if report.skipped:
+            note.reason = self._reason(report.skipped[0])
+        elif not report.supervised_tokens:
+            note.reason = "unsupervised"
         return None if note.reason else np.asarray(report.types, dtype=np.int8)
 
     def _types_of_payload(self, sample: Mapping[str, Any], labels: Int64s, note: SampleNote) -> Int8s | None:

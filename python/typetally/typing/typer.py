@@ -104,12 +104,11 @@ class TokenTyper:
         ids = integers(labels, "type_labels", "labels")
         if ids.ndim not in (1, 2):
             raise ValueError(f"[type_labels] expected labels [T] or [B, T], got shape {list(ids.shape)}")
-        if cu_seqlens is None:
-            bounds = _row_boundaries(ids.shape)
-        else:
+        bounds = _ONE_DOCUMENT if ids.ndim == 1 else _row_boundaries(*ids.shape)
+        if cu_seqlens is not None:
             bounds = integers(cu_seqlens, "type_labels", "cu_seqlens", np.int32)
-        if bounds.ndim != 1 or not bounds.size:
-            raise ValueError(f"[type_labels] expected cu_seqlens [documents + 1], got shape {list(bounds.shape)}")
+            if bounds.ndim != 1 or not bounds.size:
+                raise ValueError(f"[type_labels] expected cu_seqlens [documents + 1], got shape {list(bounds.shape)}")
         types, *report = self._core.type_labels(ids.reshape(-1), bounds)
         return (like(labels, types.reshape(ids.shape)), *report)
 
@@ -146,8 +145,11 @@ def _keys(name: str, keys: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(keys)
 
 
-def _row_boundaries(shape: tuple[int, ...]) -> NDArray[np.int32]:
-    rows, length = shape if len(shape) == 2 else (1, shape[0])
+_ONE_DOCUMENT = np.empty(0, dtype=np.int32)
+"""No boundaries, as the core takes it."""
+
+
+def _row_boundaries(rows: int, length: int) -> NDArray[np.int32]:
     if rows * length > np.iinfo(np.int32).max:
         raise ValueError(f"[type_labels] expected fewer than 2**31 labels, got {rows * length}")
     return (np.arange(rows + 1) * length).astype(np.int32)
