@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cuda_here import at_most, needs_device, waiting_is_an_error
 from tally_cases import batch, compare_routes
 
 from typetally import _core
@@ -11,13 +12,6 @@ from typetally.tally.meter import TokenTypeMeter
 from typetally.tally.row_stats import row_stats
 from typetally.tally.torch_route import DeviceSums, read_rows
 
-MISSING = (
-    "built without CUDA"
-    if not _core.cuda_built()
-    else "no CUDA device"
-    if not (torch.cuda.is_available() and _core.cuda_devices())
-    else ""
-)
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 
@@ -66,7 +60,7 @@ def test_a_build_without_cuda_says_so():
     assert not cuda_route.reads(torch.zeros(1, 2))
 
 
-@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+@needs_device
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", ["padded", "packed", "shifted", "odd"])
 @pytest.mark.parametrize("labels_on_device", [False, True])
@@ -83,18 +77,16 @@ def test_the_kernels_agree_with_those_of_the_host_and_wait_for_nothing(dtype, ca
     there = x.cuda()
     if labels_on_device:
         y, t = y.cuda(), t.cuda()
-        extra = {k: torch.tensor(v, device="cuda") if k == "cu_seqlens" else v for k, v in extra.items()}
     meter.update(logits=there, labels=y, token_types=t, **extra)
+    once = meter.flat()
     meter.reset()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_is_an_error():
         meter.update(logits=there, labels=y, token_types=t, **extra)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    assert meter.flat().equal(once)  # to the last bit
     compare_routes(wanted, meter)
 
 
-@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+@needs_device
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_row_stats_on_a_device(dtype):
     x, labels = (torch.randn(9, 151_936) * 4).to(dtype), torch.arange(9) * 1000
@@ -102,3 +94,101 @@ def test_row_stats_on_a_device(dtype):
     assert found.nll.is_cuda
     for name in ("nll", "entropy", "argmax", "rank"):
         torch.testing.assert_close(getattr(found, name).cpu(), getattr(wanted, name), atol=6e-6, rtol=0)
+
+
+@needs_device
+@pytest.mark.parametrize("supervised", [1.0, 0.3])
+def test_hidden_states_on_a_device(supervised):
+    """Labels there too: neither a wait nor more than 64 MiB, and the same as from logits."""
+    torch.manual_seed(0)
+    tokens, vocabulary, width = 2048, 151_936, 256
+    states, weight = torch.randn(1, tokens, width).bfloat16().cuda(), torch.randn(vocabulary, width).bfloat16().cuda()
+    labels, types = torch.randint(0, vocabulary, (1, tokens)), torch.randint(1, 4, (1, tokens))
+    labels[torch.rand(1, tokens) > supervised] = -100
+    most = int((labels[:, 1:] >= 0).sum())
+    given = {"hidden": states, "weight": weight / 16, "labels": labels.cuda(), "token_types": types.cuda()}
+    wanted, meter = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)
+    wanted.update(logits=states @ (weight / 16).T, labels=labels.cuda(), token_types=types.cuda())
+    meter.update_from_hidden(**given, max_targets=most)
+    meter.reset()
+    with at_most(64), waiting_is_an_error():
+        meter.update_from_hidden(**given, max_targets=most)
+    a, b = wanted.compute(), meter.compute()
+    assert a.keys() == b.keys()
+    for name, value in a.items():  # a product of another shape may round otherwise
+        assert b[name] == pytest.approx(value, rel=2e-3, abs=2e-3), name
+
+
+@needs_device
+def test_memory_beside_the_logits():
+    logits = torch.randn(1, 4096, 151_936, dtype=torch.bfloat16, device="cuda")
+    labels = torch.randint(0, 151_936, (1, 4096), device="cuda")
+    meter = TokenTypeMeter()
+    meter.update(logits=logits, labels=labels)
+    with at_most(32), waiting_is_an_error():
+        meter.update(logits=logits, labels=labels)
+
+
+@needs_device
+def test_rows_beyond_two_to_the_31_elements():
+    rows, vocabulary = 15_000, 151_936
+    there = [0, 1, 14_133, 14_134, rows - 1]  # around 2^31 elements
+    few = torch.randn(len(there), vocabulary).bfloat16() * 3
+    logits = torch.empty(1, rows, vocabulary, dtype=torch.bfloat16, device="cuda")
+    logits[0, there] = few.cuda()
+    ids, labels = torch.randint(0, vocabulary, (len(there),)), torch.full((1, rows), -100)
+    labels[0, there] = ids
+    wanted, meter = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True)
+    wanted.update(logits=few, labels=ids, shifted=True)
+    for where in (labels, labels.cuda()):
+        meter.reset()
+        meter.update(logits=logits, labels=where, shifted=True)
+        compare_routes(wanted, meter)
+
+
+@needs_device
+def test_a_stream_of_the_callers_own():
+    logits, labels, types = (torch.from_numpy(a).cuda() for a in batch(np.random.default_rng(2), 2, 64, 151_936))
+    wanted, meter, side = TokenTypeMeter(extended=True), TokenTypeMeter(extended=True), torch.cuda.Stream()
+    wanted.update(logits=logits.float(), labels=labels, token_types=types)
+    with torch.cuda.stream(side):
+        side.wait_stream(torch.cuda.default_stream())
+        torch.cuda._sleep(200_000_000)  # who reads before this stream is there reads something else
+        meter.update(logits=logits.float(), labels=labels, token_types=types)
+    torch.cuda.current_stream().wait_stream(side)
+    compare_routes(wanted, meter)
+
+
+@needs_device
+def test_memory_that_runs_out_leaves_the_meter_as_it_was():
+    logits, labels = torch.randn(1, 2_000_000, 8, device="cuda"), torch.zeros(1, 2_000_000, dtype=torch.int64).cuda()
+    meter = TokenTypeMeter()
+    meter.update(logits=logits[:, :100], labels=labels[:, :100])
+    before = meter.flat()
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + (64 << 20)) / total)
+    try:
+        with pytest.raises(torch.OutOfMemoryError):
+            meter.update(logits=logits, labels=labels)  # its scratch is 190 MiB
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert meter.flat().equal(before)
+    meter.update(logits=logits, labels=labels)
+    assert meter.compute()["token_count"] == pytest.approx((99 + 1_999_999) / 2)
+
+
+@needs_device
+def test_arguments_of_two_devices_are_refused_at_the_kernels_door():
+    x, y = torch.zeros(4, 7, device="cuda"), torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(TypeError):
+        _core.cuda_add(x, None, y, y.to(torch.int8), y.double(), y.to(torch.uint8), 0)
+    there, sums = y.cuda(), torch.zeros(32, dtype=torch.float64, device="cuda")
+    with pytest.raises(ValueError, match="bytes of scratch, got 4"):
+        _core.cuda_add(x, None, there, there.to(torch.int8), sums, there.to(torch.uint8), 0)
+    scratch = torch.zeros(_core.cuda_scratch(4, 7), dtype=torch.uint8, device="cuda")
+    with pytest.raises(ValueError, match="expected 4 types, got 3"):
+        _core.cuda_add(x, None, there, there[:3].to(torch.int8), sums, scratch, 0)
+    with pytest.raises(RuntimeError, match=r"\[update\] expected CUDA to work, got .+"):
+        _core.cuda_add(x.double(), None, there, there.to(torch.int8), sums, scratch, 0)
+    assert not sums.any()
