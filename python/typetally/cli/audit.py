@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
-from typer import Argument, Exit, Option
+from typer import Exit, Option
 
 from typetally.audit import Auditor, Options, Report
 from typetally.audit.page import audit_page
 from typetally.base.config import TokenTypeMetricsConfig
 from typetally.cli.audit_table import print_report
 from typetally.cli.complaints import complain, nothing_in
-from typetally.cli.options import check_writable, read_grammar
+from typetally.cli.options import ExtraTokens, GrammarName, TokenizerPath, TrainingData, check_writable, read_grammar
 from typetally.cli.progress import reading
 from typetally.text.data_files import read_samples
 from typetally.text.text_encoder import TextEncoder
@@ -22,22 +22,23 @@ from typetally.typing.typer import TokenTyper
 
 
 def audit(
-    data: Annotated[Path, Argument(help="Training data in JSON Lines.", exists=True, dir_okay=False)],
-    tokenizer: Annotated[Path, Option(help="A tokenizer.json, or a folder that holds one.")],
-    grammar: Annotated[str, Option(help="A grammar's name, a JSON file with a table, or auto.")] = "auto",
+    data: TrainingData,
+    tokenizer: TokenizerPath,
+    grammar: GrammarName = "auto",
     include: Annotated[list[str] | None, Option(help="A data set label that counts; may repeat. Default: all.")] = None,
     exclude: Annotated[list[str] | None, Option(help="A label that does not count; may repeat.")] = None,
     max_length: Annotated[int | None, Option(min=1, help="Where the trainer cuts a sample, in tokens.")] = None,
-    extra_tokens: Annotated[
-        int, Option(min=0, help="Tokens of each sample besides its texts: the chat template's, the pictures'.")
-    ] = 0,
+    extra_tokens: ExtraTokens = 0,
     as_json: Annotated[bool, Option("--json", help="Print what was found as one JSON object.")] = False,
     html: Annotated[
         Path | None, Option(help="Write a page with charts.", dir_okay=False, callback=check_writable)
     ] = None,
 ) -> None:
-    """Report what training data teaches: tokens by type and data set label, answers that do not parse, coordinates that
-    cannot be, answers that a length limit cuts. Exits with 1 where there is something to look at."""
+    """Report what training data teaches, and what is wrong in it.
+
+    Tokens by type and data set label, answers that do not parse, coordinates that cannot be, answers that a length
+    limit cuts. Exits with 1 where there is something to look at.
+    """
     config = TokenTypeMetricsConfig(include=tuple(include or ("*",)), exclude=tuple(exclude or ()))
     encoder = TextEncoder(tokenizer)
     typer = TokenTyper(encoder.vocabulary, grammar=read_grammar(grammar))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from typer import BadParameter
+from typer import Argument, BadParameter, Option
 
 from typetally.text.grammar import Grammar
+
+TrainingData = Annotated[Path, Argument(help="Training data in JSON Lines.", exists=True, dir_okay=False)]
+TokenizerPath = Annotated[Path, Option(help="A tokenizer.json, or a folder that holds one.")]
+GrammarName = Annotated[str, Option(help="A grammar's name, a JSON file with a table, or auto.")]
+ExtraTokens = Annotated[
+    int, Option(min=0, help="Tokens of each sample besides its texts: the chat template's, the pictures'.")
+]
 
 
 def read_grammar(name: str) -> str | Grammar:

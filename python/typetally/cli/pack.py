@@ -11,12 +11,12 @@ from typing import Annotated
 
 import numpy as np
 from rich.console import Console
-from typer import Argument, Exit, Option
+from typer import Exit, Option
 
 from typetally.batch.pack_plan import PackPlan, plan_packs
 from typetally.batch.plan_files import check_suffix
 from typetally.cli.complaints import complain, nothing_in
-from typetally.cli.options import check_writable
+from typetally.cli.options import ExtraTokens, TokenizerPath, TrainingData, check_writable
 from typetally.cli.pack_summary import print_summary, summarize
 from typetally.cli.progress import reading
 from typetally.text.data_files import BadLine, Sample, read_samples
@@ -26,8 +26,8 @@ _BATCH = 512
 
 
 def pack(
-    data: Annotated[Path, Argument(help="Training data in JSON Lines.", exists=True, dir_okay=False)],
-    tokenizer: Annotated[Path, Option(help="A tokenizer.json, or a folder that holds one.")],
+    data: TrainingData,
+    tokenizer: TokenizerPath,
     capacity: Annotated[int, Option(min=1, help="Tokens of a pack.")],
     out: Annotated[
         Path | None,
@@ -41,14 +41,14 @@ def pack(
     drop_last: Annotated[bool, Option("--drop-last", help="Reach that by leaving out packs, not splitting.")] = False,
     seed: Annotated[int | None, Option(min=0, help="Shuffles packs, and samples of equal length.")] = None,
     by_label: Annotated[bool, Option("--by-label", help="Data set labels share no pack.")] = False,
-    extra_tokens: Annotated[
-        int, Option(min=0, help="Tokens of each sample besides its texts: the chat template's, the pictures'.")
-    ] = 0,
+    extra_tokens: ExtraTokens = 0,
     as_json: Annotated[bool, Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Plan which samples share a pack, write the plan and show how full the packs are. Samples are numbered from 0 as
-    their lines come, blank ones left out. Exits with 1 where lines cannot be used, which are in no pack, or the file is
-    empty."""
+    """Plan which samples share a pack, write the plan and show how full the packs are.
+
+    Samples are numbered from 0 as their lines come, blank ones left out. Exits with 1 where lines cannot be used, which
+    are in no pack, or the file is empty.
+    """
     out = out or Path(f"{data.stem}.packs.npz")
     check_suffix(out)
     encoder = TextEncoder(tokenizer)

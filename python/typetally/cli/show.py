@@ -16,7 +16,7 @@ from typer import Argument, BadParameter, Exit, Option
 
 from typetally.cli.answers import is_file, read_answers
 from typetally.cli.complaints import complain
-from typetally.cli.options import check_writable, read_grammar
+from typetally.cli.options import GrammarName, check_writable, read_grammar
 from typetally.report.shown_tokens import ShownToken, show_token
 from typetally.report.terminal import STYLES, typed_lines, types_legend, visible
 from typetally.report.tokens_page import Answer, assemble
@@ -29,9 +29,8 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 @dataclass(frozen=True)
 class _Typed:
-    """An answer, where it comes from, the grammar that was found, and its tokens, or its spans without a tokenizer."""
+    """An answer: its line, the grammar that was found, its tokens, or its spans without a tokenizer, and its JSON."""
 
-    text: str
     line: int | None
     grammar: str
     tokens: list[ShownToken]
@@ -52,13 +51,15 @@ def show(
     lines: Annotated[
         str, Option(help="Which lines of a JSON Lines file, as 3,7-9. Default: the first 20.", metavar="LINES")
     ] = "",
-    grammar: Annotated[str, Option(help="A grammar's name, a JSON file with a table, or auto.")] = "auto",
+    grammar: GrammarName = "auto",
     tokenizer: Annotated[Path | None, Option(help="A tokenizer.json or its folder: show tokens, not spans.")] = None,
     as_json: Annotated[bool, Option("--json", help="Print a JSON list of answers with their spans or tokens.")] = False,
     html: Annotated[Path | None, Option(help="Write a page.", dir_okay=False, callback=check_writable)] = None,
 ) -> None:
-    """Show an answer, or those in lines of a file, in the colours of its types. Exits with 1 where one of the lines
-    cannot be read, or there is none."""
+    """Show an answer, or those in lines of a file, in the colours of its types.
+
+    Exits with 1 where one of the lines cannot be read, or there is none.
+    """
     found = read_answers(what, _line_numbers(lines))
     typed = list(_type(found.texts, grammar, tokenizer))
     if html is not None:
@@ -100,7 +101,7 @@ def _type(answers: list[tuple[int | None, str]], grammar: str, tokenizer: Path |
                 {"id": token, "bytes": raw.hex(), "type": shown.name}
                 for token, raw, shown in zip(ids, pieces, tokens, strict=True)
             ]
-        yield _Typed(text, line, name, tokens, record)
+        yield _Typed(line, name, tokens, record)
 
 
 def _print(answers: list[_Typed], console: Console, borders: bool) -> None:

@@ -16,7 +16,16 @@ from PIL import Image
 from typetally.demo.encode import Message
 from typetally.demo.shapes import QUESTION, SIDE
 from typetally.demo.tokenizer import SPECIAL_TOKENS
-from typetally.text.data_files import BadLine, answer_text, bad_line, check_unicode, json_lines, read_records
+from typetally.text.data_files import (
+    BadLine,
+    answer_text,
+    bad_line,
+    check_unicode,
+    json_lines,
+    objects_in,
+    question_of,
+    read_records,
+)
 
 PLACEHOLDER = "<image>"
 """Stands in a message's text for the next of the line's `images`, as in ms-swift's files."""
@@ -64,9 +73,7 @@ def conversation(record: dict[str, Any], folder: Path) -> list[Message]:
 
 
 def _question_and_answer(record: dict[str, Any], folder: Path) -> list[Message]:
-    question = record.get("question", QUESTION)
-    if not isinstance(question, str):
-        raise ValueError(f"expected `question` as text, got {type(question).__name__}")
+    question = question_of(record, QUESTION)
     pictures = record.get("image", [])
     parts = [_picture(name, folder) for name in (pictures if isinstance(pictures, list) else [pictures])]
     return [
@@ -76,9 +83,7 @@ def _question_and_answer(record: dict[str, Any], folder: Path) -> list[Message]:
 
 
 def _chat(record: dict[str, Any], folder: Path) -> list[Message]:
-    turns = record["messages"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise ValueError("expected `messages` as a list of objects")
+    turns = objects_in(record, "messages")
     names = record.get("images", record.get("image", []))
     names = list(names) if isinstance(names, list) else [names]
     total = len(names)

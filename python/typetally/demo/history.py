@@ -30,7 +30,6 @@ class Quantity:
 ACCURACY = Quantity("token_acc", "accuracy", ".3f")
 ENTROPY = Quantity("entropy", "entropy", ".3f")
 LOSS = Quantity("loss", "loss", ".3f")
-COUNT = Quantity("token_count", "tokens per batch", ",.1f")
 
 
 def write_log_line(stream: TextIO, line: LogLine) -> None:

@@ -30,7 +30,7 @@ def length_counts(dataset: ray.data.Dataset, length: str = "length") -> Lengths:
 
 
 def lengths_of(table: pyarrow.Table, length: str) -> NDArray[np.int64]:
-    """Of each row. Raises ValueError for a column of something else, or with nulls."""
+    """The length of each row. Raises ValueError for a column of something else, or with nulls."""
     column = table.column(length)
     if column.null_count:
         raise ValueError(f"[lengths] expected a length in each row of {length!r}, got {column.null_count} nulls")
@@ -44,6 +44,7 @@ def lengths_of(table: pyarrow.Table, length: str) -> NDArray[np.int64]:
 
 
 def count(values: NDArray[np.int64]) -> Lengths:
+    """How often each value occurs."""
     distinct, counts = np.unique(values, return_counts=True)
     return Lengths(Counter(dict(zip(distinct.tolist(), counts.tolist(), strict=True))))
 

@@ -126,6 +126,22 @@ def answer_text(answer: Any) -> str:
     return serialize_payload(answer)
 
 
+def objects_in(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    """A field's list of objects, such as turns. ValueError where it is something else."""
+    objects = record[field]
+    if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
+        raise ValueError(f"expected `{field}` as a list of objects")
+    return objects
+
+
+def question_of(record: dict[str, Any], default: str) -> str:
+    """What was asked. ValueError where it is no text."""
+    question = record.get("question", default)
+    if not isinstance(question, str):
+        raise ValueError(f"expected `question` as text, got {type(question).__name__}")
+    return question
+
+
 def check_unicode(text: str) -> None:
     """ValueError for text that no encoding can write, and so no tokenizer can read."""
     try:
@@ -156,7 +172,7 @@ def _read(record: dict[str, Any]) -> tuple[str, list[Turn]]:
 
 
 def _messages(record: dict[str, Any], field: str = "messages") -> list[Turn]:
-    return [_turn(turn, "role", "content", field) for turn in _turns(record, field)]
+    return [_turn(turn, "role", "content", field) for turn in objects_in(record, field)]
 
 
 def _completion(record: dict[str, Any]) -> list[Turn]:
@@ -167,14 +183,12 @@ def _completion(record: dict[str, Any]) -> list[Turn]:
 
 
 def _conversations(record: dict[str, Any]) -> list[Turn]:
-    return [_turn(turn, "from", "value", "conversations") for turn in _turns(record, "conversations")]
+    return [_turn(turn, "from", "value", "conversations") for turn in objects_in(record, "conversations")]
 
 
 def _objects(record: dict[str, Any]) -> list[Turn]:
     """CoordExp's lines hold objects, which its template writes with the description first."""
-    entries = record["objects"]
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError("expected `objects` as a list of objects")
+    entries = objects_in(record, "objects")
     names = [name for keys in REFERENCE_KEYS for name in keys]
     objects = [{name: entry[name] for name in names if name in entry} for entry in entries]
     for entry in objects:
@@ -184,10 +198,7 @@ def _objects(record: dict[str, Any]) -> list[Turn]:
 
 
 def _answer(record: dict[str, Any]) -> list[Turn]:
-    question = record.get("question", "")
-    if not isinstance(question, str):
-        raise ValueError(f"expected `question` as text, got {type(question).__name__}")
-    return [Turn(question, False), Turn(answer_text(record["answer"]), True)]
+    return [Turn(question_of(record, ""), False), Turn(answer_text(record["answer"]), True)]
 
 
 _FORMATS: Mapping[str, Callable[[dict[str, Any]], list[Turn]]] = {
@@ -198,13 +209,6 @@ _FORMATS: Mapping[str, Callable[[dict[str, Any]], list[Turn]]] = {
     "answer": _answer,
 }
 """By the field that tells a format; a line with several has the first."""
-
-
-def _turns(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
-    turns = record[field]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise ValueError(f"expected `{field}` as a list of objects")
-    return turns
 
 
 _ANSWERING = ("assistant", "gpt", "model", "bot")
