@@ -190,6 +190,9 @@ def test_bad_calls_say_what_they_need(tokenizer, tmp_path):
         typetally.ray.audit(rows, tmp_path)
     with pytest.raises(FileNotFoundError):
         typetally.ray.audit(tmp_path / "missing.jsonl", tokenizer)
+    (tmp_path / "array.json").write_text('[\n{"answer": "x"}\n]')
+    with pytest.raises(ValueError, match=r"array.json as JSON Lines, .* got a JSON array"):
+        typetally.ray.audit(tmp_path / "array.json", tokenizer)
 
 
 def test_the_page_about_clusters_runs(tmp_path):
