@@ -101,6 +101,10 @@ test-swift: .venv-swift/package.stamp  ## the plugin in ms-swift's own trainer
 test-liger: .venv-liger/package.stamp  ## Liger's kernels by Triton's interpreter, whose wheel is large: not in test-extra
 	@.venv-liger/bin/python -m pytest tests/extra/liger
 
+.PHONY: test-cuda
+test-cuda: $(ready)  ## CUDA kernels on a GPU: tests, compute-sanitizer, benchmarks; needs a device and nvcc 13
+	@$(PYTHON_IN_VENV) tools/test_cuda.py
+
 # An environment of its own for tests/extra/NAME: a stage needs .venv-NAME/package.stamp and runs .venv-NAME/bin/python.
 .PRECIOUS: .venv-%/ready.stamp
 .venv-%/ready.stamp: tests/extra/%/constraints.txt tools/extra_env.sh | $(ready)
