@@ -120,6 +120,8 @@ REPEATED = [
     b"a(b=",
     b"\na('",
     b"\naction",
+    b"\nplan: ",
+    b"<loc1>",
     b"type('",
     b"\nclick(x='(",
     b"\\",

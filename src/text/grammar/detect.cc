@@ -24,6 +24,9 @@ class Witness {
 
   const Compiled& table() const { return table_; }
 
+  /// Where the last line ends that a call begins: what stands in it is the call's, whatever it looks like.
+  std::size_t call_end() const { return call_end_; }
+
   Evidence look(std::size_t at, const Tag& tag) {
     if (table_.calls && (at == 0 || text_[at - 1] == '\n')) {
       if (const Evidence evidence = look_at_line(at); evidence != Evidence::kNone) return evidence;
@@ -62,6 +65,7 @@ class Witness {
     const bool is_command = command.kind != Command::Kind::kNone;
     if (label_end == 0) {
       if (!is_command || !command.is_verb) return Evidence::kNone;
+      if (command.kind == Command::Kind::kCall) call_end_ = text_.find('\n', command.end);
       return has_known_argument(table_, text_, command) ? Evidence::kStrong : Evidence::kWeak;
     }
     if (is_command) return Evidence::kStrong;
@@ -108,6 +112,7 @@ class Witness {
   const Compiled& table_;
   const Text& text_;
   std::size_t resume_ = 0;
+  std::size_t call_end_ = 0;
   std::optional<bool> has_atom_;
   std::optional<std::size_t> begin_;
   bool begins_with_label_ = false;
@@ -120,10 +125,13 @@ const Compiled* detect(const Text& text, const std::vector<std::shared_ptr<const
   for (const auto& table : tables) witnesses.emplace_back(*table, text);
   const Compiled* best = nullptr;
   Evidence most = Evidence::kNone;
+  std::size_t call_end = 0;
   for (std::size_t at = 0; !text.ends(at); ++at) {
     const Tag tag = text[at] == '<' ? match_tag(text, at) : Tag{};
     for (Witness& witness : witnesses) {
+      if (at < call_end && !witness.table().calls) continue;
       const Evidence evidence = witness.look(at, tag);
+      call_end = std::max(call_end, witness.call_end());
       if (evidence == Evidence::kStrong) return &witness.table();
       if (evidence > most) {
         most = evidence;

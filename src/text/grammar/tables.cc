@@ -137,8 +137,8 @@ Grammar ui_actions() {
                     "press",       "key",          "keypress",    "keydown",      "keyup",        "wait",
                     "finished",    "finish",       "complete",    "enter",        "press_back",   "press_home",
                     "press_enter", "press_recent", "mobile.back", "mobile.home",  "impossible",   "open_app",
-                    "call_user",   "answer",       "respond",     "say",          "select",       "terminate",
-                    "stop",        "screenshot"},
+                    "call_user",   "answer",       "respond",     "say",          "select",       "select_option",
+                    "terminate",   "stop",         "screenshot"},
           .said = {"type", "write", "typewrite", "input", "input_text", "answer", "respond", "say", "finished"}};
 }
 
