@@ -194,10 +194,10 @@ def test_lines_of_a_file_are_shown(data, tmp_path):
     assert "&lt;script&gt;" in page
     assert page.count("<script") == 1
     data.write_text("{\n" + data.read_text())
-    done = typetally("show", str(data), "--lines", "1,4,9", "--json")
+    done = typetally("show", str(data), "--lines", "1,4,9,11-12", "--json")
     assert done.returncode == 1
     assert [entry["line"] for entry in json.loads(done.stdout)] == [4]
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["line 1", "no line 9 to 9"]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["line 1", "no line 9", "no line 11 to 12"]
     done = typetally("show", str(data), "--html", str(tmp_path / "out.html"))
     assert done.returncode == 1
     assert "<p>lines that cannot be read: 1</p>" in (tmp_path / "out.html").read_text().replace(' class="quiet"', "")

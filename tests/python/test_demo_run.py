@@ -153,7 +153,7 @@ def test_a_users_file_is_trained_on_and_its_bad_lines_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "No such file or directory"),
+        (None, "does not exist"),
         ("", "expected at least 2 usable lines in train.jsonl, got 0"),
         ('{"answer": "x"}\n{', "got 1; line 2: not JSON"),
     ],

@@ -93,5 +93,5 @@ def _read_lines(stream: Iterable[bytes], wanted: list[range], name: str) -> Foun
         else:
             result.texts += [(line.number, text) for text in line.answers]
     missing = [numbers for numbers in wanted if not seen.intersection(numbers)]
-    result.problems += [f"no line {numbers[0]} to {numbers[-1]}" for numbers in missing]
+    result.problems += [f"no line {n[0]}" + (f" to {n[-1]}" if len(n) > 1 else "") for n in missing]
     return result if seen else Found(problems=[nothing_in(name)])

@@ -12,7 +12,11 @@ from typer import Option
 def demo(
     data: Annotated[
         Path | None,
-        Option(help="Train on this JSON Lines file instead of drawn shapes; docs/demo.md lists its fields."),
+        Option(
+            help="Train on this JSON Lines file instead of drawn shapes; docs/demo.md lists its fields.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     out: Annotated[Path, Option(help="Folder for metrics.jsonl, report.html and curves.svg.")] = Path("runs/demo"),
     steps: Annotated[int, Option(min=1, help="Training steps.")] = 200,
