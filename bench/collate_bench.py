@@ -3,6 +3,7 @@
 python bench/collate_bench.py
 """
 
+import sys
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -38,20 +39,42 @@ def main() -> None:
     lists, arrays = make_samples(np.ndarray.tolist), make_samples(np.array)
     tensors = make_samples(lambda values: torch.tensor(values))
     flatten = DataCollatorWithFlattening(return_flash_attn_kwargs=True, return_seq_idx=True)
-    rows: list[tuple[str, Callable[[], object]]] = [
-        ("lists: collate_packed", lambda: tt.collate_packed(lists, seq_idx=True)),
-        ("lists: DataCollatorWithFlattening (no token_types)", lambda: flatten(lists)),
-        ("NumPy: collate_packed", lambda: tt.collate_packed(arrays, seq_idx=True)),
+    # Ours, a peer, and how many times as long the peer must take at least.
+    rows: list[tuple[str, Callable[[], object], str, Callable[[], object], int]] = [
         (
+            "lists: collate_packed",
+            lambda: tt.collate_packed(lists, seq_idx=True),
+            "lists: DataCollatorWithFlattening (no token_types)",
+            lambda: flatten(lists),
+            15,
+        ),
+        (
+            "NumPy: collate_packed",
+            lambda: tt.collate_packed(arrays, seq_idx=True),
             "NumPy: np.concatenate of three fields",
             lambda: [np.concatenate([s[f] for s in arrays]) for f in TOKEN_FIELDS],
+            1,
         ),
-        ("Torch: collate_packed", lambda: tt.collate_packed(tensors, seq_idx=True)),
-        ("Torch: torch.cat of three fields", lambda: [torch.cat([s[f] for s in tensors]) for f in TOKEN_FIELDS]),
+        (
+            "Torch: collate_packed",
+            lambda: tt.collate_packed(tensors, seq_idx=True),
+            "Torch: torch.cat of three fields",
+            lambda: [torch.cat([s[f] for s in tensors]) for f in TOKEN_FIELDS],
+            1,
+        ),
     ]
     print(f"{SAMPLES} samples, {TOKENS} tokens, best of 60 rounds")
-    for name, call in rows:
-        print(f"{name:52} {microseconds(call):9.1f} us")
+    slow = []
+    for name, call, peer_name, peer_call, times in rows:
+        ours, peer = microseconds(call), microseconds(peer_call)
+        print(f"{name:52} {ours:9.1f} us")
+        print(f"{peer_name:52} {peer:9.1f} us")
+        if ours * times > peer:
+            slow.append(
+                f"{name} took {ours:.1f} us: at most 1/{times} of {peer_name} is allowed, {peer / times:.1f} us"
+            )
+    if slow:
+        sys.exit("\n".join(slow))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ BENCH = ROOT / "bench"
 
 def run(*command: str | Path) -> None:
     print(f"\n==== {' '.join(Path(str(part)).name for part in command)}", flush=True)
-    failed = subprocess.run(command, cwd=ROOT, check=False).returncode
-    if failed:
-        sys.exit(failed)
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def run_python(name: str) -> None:

@@ -12,6 +12,7 @@ void bind_text(nb::module_& module);
 void bind_grammar(nb::module_& module);
 void bind_typing(nb::module_& module);
 void bind_batch(nb::module_& module);
+void bind_collate(nb::module_& module);
 void bind_tally(nb::module_& module);
 void bind_report(nb::module_& module);
 

@@ -13,6 +13,7 @@ NB_MODULE(_core, module) {
   bind_grammar(module);
   bind_typing(module);
   bind_batch(module);
+  bind_collate(module);
   bind_tally(module);
   bind_report(module);
 }

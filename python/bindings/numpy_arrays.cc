@@ -1,7 +1,9 @@
 #include "numpy_arrays.h"
 
-#include <algorithm>
+#include <type_traits>
+#include <utility>
 
+#include "tensors.h"
 #include "typetally/base/error.h"
 
 #define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
@@ -26,16 +28,7 @@ int numpy_type(DType dtype) {
 /// By kind and size: `long` and `long long` are types of their own and both of 8 bytes.
 std::optional<DType> dtype_of(PyArrayObject* array) {
   if (!PyArray_ISSIGNED(array) || !PyArray_ISINTEGER(array) || !PyArray_ISBEHAVED_RO(array)) return std::nullopt;
-  switch (PyArray_ITEMSIZE(array)) {
-    case 1:
-      return DType::kInt8;
-    case 4:
-      return DType::kInt32;
-    case 8:
-      return DType::kInt64;
-    default:
-      return std::nullopt;
-  }
+  return integer_dtype(8 * PyArray_ITEMSIZE(array));
 }
 
 }  // namespace
@@ -45,7 +38,7 @@ void import_numpy() {
 }
 
 std::optional<NumpyValues> numpy_values(nb::handle value) {
-  if (!PyArray_Check(value.ptr())) return std::nullopt;
+  if (!PyArray_CheckExact(value.ptr())) return std::nullopt;
   auto* array = reinterpret_cast<PyArrayObject*>(value.ptr());
   const int rank = PyArray_NDIM(array);
   const npy_intp* shape = PyArray_DIMS(array);
@@ -55,24 +48,16 @@ std::optional<NumpyValues> numpy_values(nb::handle value) {
   return NumpyValues{PyArray_DATA(array), *dtype, shape[rank - 1]};
 }
 
-nb::object numpy_array(DType dtype, std::int64_t rows, std::int64_t columns, void* data, nb::object owner) {
-  npy_intp shape[] = {rows, columns};
-  PyObject* array = PyArray_SimpleNewFromData(2, shape, numpy_type(dtype), data);
+nb::object numpy_array(DType dtype, std::span<const std::int64_t> shape, RecycledBlock block) {
+  static_assert(std::is_same_v<npy_intp, std::int64_t>);
+  PyObject* array =
+      PyArray_SimpleNewFromData(static_cast<int>(shape.size()), shape.data(), numpy_type(dtype), block.get());
   if (array == nullptr) throw nb::python_error();
   auto result = nb::steal(array);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner.release().ptr()) < 0) {
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner_of(std::move(block)).release().ptr()) < 0) {
     throw nb::python_error();
   }
   return result;
-}
-
-nb::object numpy_copy(std::span<const std::int32_t> values) {
-  npy_intp shape[] = {static_cast<npy_intp>(values.size())};
-  PyObject* array = PyArray_SimpleNew(1, shape, NPY_INT32);
-  if (array == nullptr) throw nb::python_error();
-  std::copy(values.begin(), values.end(),
-            static_cast<std::int32_t*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array))));
-  return nb::steal(array);
 }
 
 }  // namespace typetally::python

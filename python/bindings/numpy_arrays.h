@@ -5,6 +5,7 @@
 #include <span>
 
 #include "bindings.h"
+#include "recycled.h"
 #include "typetally/base/tensor_view.h"
 
 namespace typetally::python {
@@ -19,13 +20,11 @@ struct NumpyValues {
   std::int64_t size;
 };
 
-/// The values of an array [n] or [1, n] of int8, int32 or int64 without gaps; nothing for anything else.
+/// The values of an array [n] or [1, n] of int8, int32 or int64 without gaps; nothing for anything else, subclasses
+/// included.
 std::optional<NumpyValues> numpy_values(nb::handle value);
 
-/// An array [rows, columns] over `data`, which `owner` keeps alive.
-nb::object numpy_array(DType dtype, std::int64_t rows, std::int64_t columns, void* data, nb::object owner);
-
-/// An int32 array [n] with these values.
-nb::object numpy_copy(std::span<const std::int32_t> values);
+/// An array over the block's memory.
+nb::object numpy_array(DType dtype, std::span<const std::int64_t> shape, RecycledBlock block);
 
 }  // namespace typetally::python

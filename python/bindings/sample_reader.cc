@@ -5,8 +5,15 @@
 #include <utility>
 
 namespace typetally::python {
+namespace {
+
+std::string name_of(const SampleReader::Field& field) { return nb::cast<std::string>(field.key); }
+
+}  // namespace
+
 SampleReader::SampleReader(const nb::list& samples, std::string operation, nb::callable convert)
     : samples_(samples.size()), operation_(std::move(operation)), convert_(std::move(convert)) {
+  if (samples_ == 0) bad_value("samples", "none");
   for (std::size_t s = 0; s < samples_; ++s) {
     PyObject* sample = PyList_GET_ITEM(samples.ptr(), static_cast<Py_ssize_t>(s));
     Py_ssize_t at = 0;
@@ -17,20 +24,16 @@ SampleReader::SampleReader(const nb::list& samples, std::string operation, nb::c
       field_for(key).values[s] = nb::borrow(value);
     }
   }
-  nb::set names;
-  for (const Field& field : fields_) names.add(field.key);
-  names_ = names;
-  const Field* ids = find(kIds.data());
+  for (const Field& field : fields_) names_.add(field.key);
+  const Field* ids = find(kIds);
   ids_.reserve(samples_);
   lengths_.reserve(samples_);
   for (std::size_t s = 0; s < samples_; ++s) {
-    if (ids == nullptr || !ids->values[s].is_valid()) {
-      const std::string text = "[" + operation_ + "] expected input_ids in sample " + std::to_string(s);
-      throw nb::value_error((text + ", got none").c_str());
-    }
-    ids_.push_back(read(ids->values[s], kIds.data(), s));
+    if (ids == nullptr || !ids->values[s].is_valid()) bad_value("input_ids in sample " + std::to_string(s), "none");
+    read(*ids, s, ids_.emplace_back());
     lengths_.push_back(ids_.back().size());
   }
+  if (const Field* labels = find("labels")) expect_in_all(*labels);
 }
 
 SampleReader::Field& SampleReader::field_for(nb::handle key) {
@@ -51,36 +54,48 @@ const SampleReader::Field* SampleReader::find(const char* name) const {
   return nullptr;
 }
 
-void SampleReader::expect_in_all(const char* name) const {
-  const Field* field = find(name);
+void SampleReader::expect_in_all(const Field& field) const {
   for (std::size_t s = 0; s < samples_; ++s) {
-    if (field != nullptr && field->values[s].is_valid()) continue;
-    const std::string text =
-        "[" + operation_ + "] expected " + name + " in every sample, got none in sample " + std::to_string(s);
-    throw nb::value_error(text.c_str());
+    if (field.values[s].is_valid()) continue;
+    bad_value(name_of(field) + " in every sample", "none in sample " + std::to_string(s));
   }
 }
 
-std::vector<TokenValues> SampleReader::values(const char* name, std::int64_t fill) const {
-  const Field* field = find(name);
-  std::vector<TokenValues> values;
-  values.reserve(samples_);
+std::vector<TokenValues> SampleReader::values(const Field& field, std::int64_t lacking) const {
+  std::vector<TokenValues> values(samples_);
   for (std::size_t s = 0; s < samples_; ++s) {
-    const nb::handle value = field == nullptr ? nb::handle() : nb::handle(field->values[s]);
-    values.push_back(value.is_valid() ? read(value, name, s) : TokenValues::filled(lengths_[s], fill));
-    if (values.back().size() == lengths_[s]) continue;
-    const std::string text = "[" + operation_ + "] expected " + name + " of sample " + std::to_string(s) +
-                             " as long as its input_ids (" + std::to_string(lengths_[s]) + "), got " +
-                             std::to_string(values.back().size());
-    throw nb::value_error(text.c_str());
+    if (!field.values[s].is_valid()) {
+      values[s].fill(lengths_[s], lacking);
+      continue;
+    }
+    read(field, s, values[s]);
+    if (values[s].size() == lengths_[s]) continue;
+    bad_value(what(field, s) + " as long as its input_ids (" + std::to_string(lengths_[s]) + ")",
+              std::to_string(values[s].size()));
   }
   return values;
 }
 
-TokenValues SampleReader::read(nb::handle value, const char* name, std::size_t sample) const {
-  if (auto values = TokenValues::read(value)) return std::move(*values);
-  const std::string what = std::string(name) + " of sample " + std::to_string(sample);
-  return TokenValues::of(nb::cast<HostArray<std::int64_t>>(convert_(value, operation_, what)));
+void SampleReader::read(const Field& field, std::size_t sample, TokenValues& out) const {
+  if (out.read(field.values[sample], tables_)) return;
+  if (out.read(convert_(field.values[sample], operation_, what(field, sample)), tables_)) return;
+  throw nb::type_error("expected convert to give a contiguous int64 array");
+}
+
+std::string SampleReader::what(const Field& field, std::size_t sample) {
+  return name_of(field) + " of sample " + std::to_string(sample);
+}
+
+std::string SampleReader::message(const std::string& expected, const std::string& got) const {
+  return "[" + operation_ + "] expected " + expected + ", got " + got;
+}
+
+void SampleReader::bad_value(const std::string& expected, const std::string& got) const {
+  throw nb::value_error(message(expected, got).c_str());
+}
+
+void SampleReader::bad_type(const std::string& expected, const std::string& got) const {
+  throw nb::type_error(message(expected, got).c_str());
 }
 
 }  // namespace typetally::python

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bindings.h"
@@ -15,7 +14,7 @@ namespace typetally::python {
 class SampleReader {
  public:
   /// `samples` are dictionaries; `convert(value, operation, what)` turns what is not read directly into a contiguous
-  /// int64 array [tokens], or raises.
+  /// int64 array [tokens], or raises. Raises ValueError for no samples, no input_ids, or labels in some samples only.
   SampleReader(const nb::list& samples, std::string operation, nb::callable convert);
 
   SampleReader(const SampleReader&) = delete;
@@ -23,47 +22,60 @@ class SampleReader {
 
   const std::vector<std::int64_t>& lengths() const { return lengths_; }
   /// The keys under which some sample has a value that is not None.
-  const nb::object& names() const { return names_; }
-  bool has(const char* name) const { return find(name) != nullptr; }
-  /// Raises ValueError that names the first sample without a value.
-  void expect_in_all(const char* name) const;
-  /// Each sample's values of a field; a sample without them has `fill` throughout.
-  /// Raises ValueError for values that are not as many as its input_ids.
-  std::vector<TokenValues> values(const char* name, std::int64_t fill) const;
-
-  template <class T>
-  void write(const BatchLayout& layout, const char* name, std::int64_t fill, T* out) const {
-    if (name == kIds) return copy(layout, ids_, fill, out);
-    copy(layout, values(name, fill), fill, out);
-  }
-
- private:
-  static constexpr std::string_view kIds = "input_ids";
+  const nb::set& names() const { return names_; }
 
   /// One key, and each sample's value of it; null where it is absent or None.
   struct Field {
     nb::object key;
     std::vector<nb::object> values;
   };
-
-  Field& field_for(nb::handle key);
+  /// Null where no sample has a value of that name.
   const Field* find(const char* name) const;
 
+  /// What stands outside documents, and in those of samples without a value.
+  struct Fill {
+    std::int64_t padding;
+    std::int64_t lacking;
+  };
+  /// Writes a field's values to their documents in `layout`.
+  /// Raises ValueError for values that are not as many as the sample's input_ids.
   template <class T>
-  static void copy(const BatchLayout& layout, const std::vector<TokenValues>& values, std::int64_t fill, T* out) {
+  void write(const Field& field, const BatchLayout& layout, Fill fill, T* out) const {
+    if (&field == find(kIds)) return copy(layout, ids_, fill.padding, out);
+    copy(layout, values(field, fill.lacking), fill.padding, out);
+  }
+
+  /// Remembers the type of the samples' tensors, which is mostly that of the batch.
+  ExchangeTables& tables() const { return tables_; }
+
+  /// Raise "[operation] expected <expected>, got <got>".
+  [[noreturn]] void bad_value(const std::string& expected, const std::string& got) const;
+  [[noreturn]] void bad_type(const std::string& expected, const std::string& got) const;
+
+ private:
+  static constexpr const char* kIds = "input_ids";
+
+  Field& field_for(nb::handle key);
+  void expect_in_all(const Field& field) const;
+  std::vector<TokenValues> values(const Field& field, std::int64_t lacking) const;
+  void read(const Field& field, std::size_t sample, TokenValues& out) const;
+  static std::string what(const Field& field, std::size_t sample);
+  std::string message(const std::string& expected, const std::string& got) const;
+
+  template <class T>
+  static void copy(const BatchLayout& layout, const std::vector<TokenValues>& values, std::int64_t padding, T* out) {
     std::vector<SampleView> views;
     views.reserve(values.size());
     for (const TokenValues& one : values) views.push_back(one.view());
-    copy_field(layout, views, fill, out);
+    copy_field(layout, views, padding, out);
   }
-
-  TokenValues read(nb::handle value, const char* name, std::size_t sample) const;
 
   std::size_t samples_;
   std::vector<Field> fields_;
-  nb::object names_;
+  nb::set names_;
   std::string operation_;
   nb::callable convert_;
+  mutable ExchangeTables tables_;
   std::vector<TokenValues> ids_;
   std::vector<std::int64_t> lengths_;
 };

@@ -17,9 +17,7 @@ DType to_dtype(nb::dlpack::dtype dtype, const char* operation) {
   if (is(Code::Float, 16)) return DType::kFloat16;
   if (is(Code::Float, 32)) return DType::kFloat32;
   if (is(Code::Float, 64)) return DType::kFloat64;
-  if (is(Code::Int, 8)) return DType::kInt8;
-  if (is(Code::Int, 32)) return DType::kInt32;
-  if (is(Code::Int, 64)) return DType::kInt64;
+  if (const auto integers = integer_dtype(dtype.bits); integers && is(Code::Int, dtype.bits)) return *integers;
   bad_call(operation, "bfloat16, float16, float32 or float64",
            "DLPack dtype code " + std::to_string(dtype.code) + " of " + std::to_string(dtype.bits) + " bits");
 }
@@ -38,6 +36,19 @@ Device to_device(const AnyTensor& tensor, const char* operation) {
 }
 
 }  // namespace
+
+std::optional<DType> integer_dtype(std::int64_t bits) {
+  switch (bits) {
+    case 8:
+      return DType::kInt8;
+    case 32:
+      return DType::kInt32;
+    case 64:
+      return DType::kInt64;
+    default:
+      return std::nullopt;
+  }
+}
 
 BorrowedTensor::BorrowedTensor(const AnyTensor& tensor, const char* operation)
     : shape_(tensor.ndim()), strides_(tensor.ndim()) {

@@ -47,6 +47,9 @@ nb::ndarray<nb::numpy, T, nb::ndim<1>> to_numpy(std::vector<T> values) {
   return {kept->data(), {kept->size()}, owner};
 }
 
+/// The dtype of signed integers of so many bits, where the core has it.
+std::optional<DType> integer_dtype(std::int64_t bits);
+
 /// A TensorView of somebody's tensor; it must not outlive the tensor. Throws std::invalid_argument for a dtype or a
 /// device that the core does not know.
 class BorrowedTensor {

@@ -40,13 +40,14 @@ nb::list to_list(const std::vector<Error>& errors) {
 nb::tuple type_labels(const TokenTyper& typer, const HostArray<std::int64_t>& labels,
                       const HostArray<std::int32_t>& cu_seqlens) {
   const std::size_t size = labels.shape(0);
-  const RecycledBlock types = take_recycled(size);
+  RecycledBlock block = take_recycled(size);
+  auto* types = static_cast<std::int8_t*>(block.get());
   TypingReport report;
   {
     const nb::gil_scoped_release unlocked;
-    report = typer.type_labels(to_span(labels), to_span(cu_seqlens), {static_cast<TokenType*>(types.data), size});
+    report = typer.type_labels(to_span(labels), to_span(cu_seqlens), {reinterpret_cast<TokenType*>(types), size});
   }
-  return nb::make_tuple(Types(types.data, {size}, types.owner), report.documents, report.supervised_tokens,
+  return nb::make_tuple(Types(types, {size}, owner_of(std::move(block))), report.documents, report.supervised_tokens,
                         report.unparsed_bytes, to_list(report.skipped));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <type_traits>
 
+#include "batch/wide_loops.h"
 #include "typetally/base/error.h"
 
 namespace typetally {
@@ -52,10 +53,8 @@ void copy_values(const void* from, std::int64_t n, Out* out) {
   // Bytes may alias anything, which would keep the loop from being vectorised.
   const In* __restrict in = static_cast<const In*>(from);
   Out* __restrict to = out;
-  if constexpr (std::is_same_v<In, Out>) {
-    std::copy_n(in, n, to);  // the C library's wide copy, which is faster than the loop below
-    return;
-  }
+  if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int64_t>) return copy_wide(in, n, to);
+  if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int8_t>) return narrow_wide(in, n, to);
   // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 values are numbers here, and keep their sign
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(in[i]);
 }
@@ -91,6 +90,7 @@ void copy_all(const BatchLayout& layout, std::span<const SampleView> samples, st
 
 BatchLayout layout_padded(std::span<const std::int64_t> lengths, PadSide side, std::int64_t multiple) {
   BatchLayout layout;
+  layout.documents.reserve(lengths.size());
   layout.rows = static_cast<std::int64_t>(lengths.size());
   for (const std::int64_t length : lengths) layout.columns = std::max(layout.columns, length);
   layout.columns = width_for(layout.rows, layout.columns, multiple);
@@ -105,6 +105,7 @@ BatchLayout layout_padded(std::span<const std::int64_t> lengths, PadSide side, s
 BatchLayout layout_packed(std::span<const std::int64_t> lengths, std::span<const std::int64_t> packs,
                           std::int64_t multiple) {
   BatchLayout layout;
+  layout.documents.reserve(lengths.size());
   layout.rows = static_cast<std::int64_t>(packs.size());
   auto next = lengths.begin();
   for (const std::int64_t samples : packs) {
@@ -133,18 +134,13 @@ void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, 
 }
 
 void write_position_ids(const BatchLayout& layout, std::int64_t* out) {
-  for_each_stretch(layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t) {
-    std::int64_t* to = out + begin;
-#pragma GCC unroll 4  // with one store a turn, measured twice as slow or not by where the linker puts the loop
-    for (std::int64_t i = 0; i < end - begin; ++i) to[i] = i;
-  });
+  for_each_stretch(
+      layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t) { count_wide(end - begin, out + begin); });
 }
 
 void write_seq_idx(const BatchLayout& layout, std::int32_t* out) {
   for_each_stretch(layout, [&](std::int64_t begin, std::int64_t end, bool, std::int64_t number) {
-    std::int32_t* to = out + begin;
-#pragma GCC unroll 4  // as above
-    for (std::int64_t i = 0; i < end - begin; ++i) to[i] = static_cast<std::int32_t>(number);
+    fill_wide(static_cast<std::int32_t>(number), end - begin, out + begin);
   });
 }
 
@@ -155,7 +151,9 @@ void write_attention_mask(const BatchLayout& layout, std::int64_t* out) {
 }
 
 std::vector<std::int32_t> cu_seqlens(const BatchLayout& layout) {
-  std::vector<std::int32_t> ends = {0};
+  std::vector<std::int32_t> ends;
+  ends.reserve(layout.documents.size() + static_cast<std::size_t>(layout.rows) + 1);
+  ends.push_back(0);
   for_each_stretch(layout, [&](std::int64_t, std::int64_t end, bool, std::int64_t) {
     ends.push_back(static_cast<std::int32_t>(end));
   });

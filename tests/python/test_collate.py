@@ -1,5 +1,6 @@
 """Collation: every layout of the same samples has the same targets, and packs keep what they were made of."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,49 @@ def test_results_are_of_the_samples_kind() -> None:
     assert isinstance(tt.collate_packed([{"input_ids": torch.tensor(ids)}])["input_ids"], torch.Tensor)
     assert isinstance(tt.collate_packed([{"input_ids": ids}])["input_ids"], torch.Tensor)
     assert isinstance(tt.collate_padded([{"input_ids": ids}], return_tensors="np")["input_ids"], np.ndarray)
+
+
+@given(samples=samples_of("torch"))
+@settings(max_examples=20, deadline=None)
+def test_a_torch_without_an_exchange_table_gets_the_same(samples: list[Any]) -> None:
+    packed, padded = tt.collate_packed(samples, seq_idx=True, seq_lengths=True), tt.collate_padded(samples, 3, "left")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "__dlpack_c_exchange_api__", None, raising=False)
+        again = tt.collate_packed(samples, seq_idx=True, seq_lengths=True), tt.collate_padded(samples, 3, "left")
+    for ours, theirs in zip((packed, padded), again, strict=True):
+        assert list(ours) == list(theirs)
+        for name, value in ours.items():
+            if not isinstance(value, torch.Tensor):
+                assert value == theirs[name]
+                continue
+            assert (value.dtype, value.shape, value.stride()) == (theirs[name].dtype, value.shape, value.stride())
+            assert torch.equal(value, theirs[name])
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_what_is_kept_of_a_batch_outlives_all_others(kind: str) -> None:
+    """Fields that are let go in any order and by any thread leave the memory of the others alone."""
+    rng = np.random.default_rng(0)
+    kept: list[tuple[int, Any]] = []
+
+    def drop(order: np.random.Generator) -> None:
+        for _ in range(300):
+            if kept:
+                kept.pop(int(order.integers(len(kept))))
+
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(600):
+            ids = KINDS[kind]([number] * int(rng.integers(1, 2000)))
+            batch = tt.collate_packed([{"input_ids": ids, "labels": ids, "mm_token_type_ids": ids}])
+            kept += [(number, batch[name]) for name in ("labels", "input_ids", "mm_token_type_ids")]
+            if number % 200 == 100:
+                dropped = pool.submit(drop, np.random.default_rng(number))
+        dropped.result()
+    assert len(kept) > 500
+    for number, values in kept:
+        assert (values == number).all()
+        values += 1  # nobody else's
+    assert all((values == number + 1).all() for number, values in kept)
 
 
 PICTURE: dict[str, Any] = {"input_ids": [1], "pixel_values": np.ones((2, 3))}

@@ -119,6 +119,21 @@ def test_batches_have_positions_per_document(name: str, own: bool) -> None:
         assert torch.equal(batch["position_ids"][:, shown], torch.cat(alone, dim=1))
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_hidden_tokens_have_no_positions_of_their_own(name: str, side: str) -> None:
+    samples = samples_for(name)
+    for sample in samples[::2]:  # the last one has no pictures
+        sample["attention_mask"] = torch.ones_like(sample["input_ids"])
+        sample["attention_mask"][[0, -1]] = 0
+    for rope in (model_of(name).get_rope_index, tt.MRope.from_config(model_of(name).config)):
+        batch = tt.collate_padded(samples, side=side, mrope=rope)
+        grids = {key: value for key, value in batch.items() if key.endswith("_thw") or key == "second_per_grid_ts"}
+        rows = {key: batch[key] for key in ("input_ids", "mm_token_type_ids", "attention_mask")}
+        expected, _ = model_of(name).get_rope_index(**rows, **grids)
+        assert torch.equal(batch["position_ids"], expected)
+
+
 def test_pictures_that_do_not_match_their_tokens_are_named() -> None:
     rope = tt.MRope(image_token_id=IMAGE)
     text = {"input_ids": [TEXT]}

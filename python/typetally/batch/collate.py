@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
-from typetally.base.tensors import integers, is_torch, like, to_host
+from typetally.base.tensors import Tensor, is_torch, like
 from typetally.batch.mrope import RopeIndex
+from typetally.batch.pictures import PICTURES, add_pictures
 from typetally.batch.positions import axes_of, with_positions
+from typetally.batch.visible import TOKEN_FIELDS, token_values, visible
 
 Sample = Mapping[str, Any]
 Batch = dict[str, Any]
-
-_IGNORE_TYPE = -1
-_INTEGERS = (int, np.integer)
-
-_TOKEN_FIELDS: dict[str, int] = _core.TOKEN_FIELDS
-"""One value per token, besides input_ids, and what stands in padding and for samples that lack the field."""
-
-_CONCATENATED = (
-    "pixel_values",
-    "image_grid_thw",
-    "pixel_values_videos",
-    "video_grid_thw",
-    "second_per_grid_ts",
-)
-"""Fields whose first axis runs over a sample's pictures or patches."""
 
 
 def collate_packed(
@@ -72,30 +59,34 @@ def collate_packed(
 
     Raises ValueError or TypeError that names the sample and the field.
     """
-    if fields not in _FIELDS:
-        raise ValueError(f"[collate_packed] expected fields as one of {tuple(_FIELDS)}, got {fields!r}")
-    flat, sizes = _flattened(samples)
-    reader = _reader(flat, "collate_packed", multiple_of)
+    if fields not in _NAMES:
+        raise ValueError(f"[collate_packed] expected fields as one of {tuple(_NAMES)}, got {fields!r}")
+    flat, sizes = _flattened(samples, "collate_packed")
+    reader = _reader(flat, "collate_packed")
     if "attention_mask" in reader.names:
-        flat = [_visible(sample, s) for s, sample in enumerate(flat)]
+        flat = [visible(sample, s, "collate_packed") for s, sample in enumerate(flat)]
         reader = _reader(flat, "collate_packed")
     if mrope is not None:
         flat = with_positions(flat, mrope, "collate_packed")
         reader = _reader(flat, "collate_packed")
-    layout = reader.layout_packed(sizes, multiple_of)
-    batch: Batch = reader.fields(layout, _pad_id("collate_packed", pad_token_id))
-    cu_seqlens = layout.cu_seqlens()
-    if mask_first_label:
-        for name in ("labels", "token_types"):
-            if name in batch:
-                batch[name].reshape(-1)[cu_seqlens[:-1]] = _TOKEN_FIELDS[name]
-    axes = axes_of(layout, flat, "collate_packed") if "position_ids" in reader.names else None
-    batch |= _FIELDS[fields](layout.position_ids(), axes, cu_seqlens, layout.longest())
+    kind = _tensor_type(flat[0]["input_ids"], "collate_packed", return_tensors)
+    arrays = reader.layout_packed(sizes, multiple_of, kind)
+    batch: Batch = reader.fields(arrays, pad_token_id, mask_first_label)
+    names = _NAMES[fields]
+    arrays.add_documents(batch, names.cu_seqlens, names.longest)
+    if names.constants:
+        batch |= names.constants
     if seq_idx:
-        batch["seq_idx"] = layout.seq_idx()
+        batch["seq_idx"] = arrays.seq_idx()
     if seq_lengths:
-        batch["seq_lengths"] = np.diff(cu_seqlens)
-    return _finish(batch, reader, flat, "collate_packed", return_tensors)
+        batch["seq_lengths"] = arrays.seq_lengths()
+    if "position_ids" in reader.names:
+        axes = axes_of(arrays, flat, "collate_packed")
+        if axes is not None:
+            batch |= names.by_axis(batch["position_ids"], axes)
+    if not reader.names.isdisjoint(PICTURES):
+        add_pictures(batch, flat, reader.names, "collate_packed", kind is not None)
+    return batch
 
 
 def collate_padded(
@@ -116,163 +107,95 @@ def collate_padded(
     """
     if side not in ("left", "right"):
         raise ValueError(f'[collate_padded] expected side as "left" or "right", got {side!r}')
-    flat = _checked(samples, "collate_padded")
-    reader = _reader(flat, "collate_padded", multiple_of)
+    flat = samples if isinstance(samples, list) and _core.all_dicts(samples) else _as_dicts(samples, "collate_padded")
+    reader = _reader(flat, "collate_padded")
     if mrope is not None:
         flat = with_positions(flat, mrope, "collate_padded")
         reader = _reader(flat, "collate_padded")
-    layout = reader.layout_padded(side == "left", multiple_of)
-    batch: Batch = reader.fields(layout, _pad_id("collate_padded", pad_token_id))
-    mask = layout.attention_mask()
-    if "attention_mask" in reader.names:
-        mask *= reader.int64_field(layout, "attention_mask", 1)
-        if "token_types" in batch:
-            batch["token_types"][mask == 0] = _IGNORE_TYPE
-    batch["attention_mask"] = mask
-    axes = axes_of(layout, flat, "collate_padded") if "position_ids" in reader.names else None
-    if axes is not None:
-        batch["position_ids"] = axes
-    return _finish(batch, reader, flat, "collate_padded", return_tensors)
+    kind = _tensor_type(flat[0]["input_ids"], "collate_padded", return_tensors)
+    arrays = reader.layout_padded(side == "left", multiple_of, kind)
+    batch: Batch = reader.fields(arrays, pad_token_id, False)
+    mask = batch["attention_mask"] = reader.attention_mask(arrays)
+    if "attention_mask" in reader.names and "token_types" in batch:
+        batch["token_types"][mask == 0] = TOKEN_FIELDS["token_types"]
+    if "position_ids" in reader.names:
+        axes = axes_of(arrays, flat, "collate_padded")
+        if axes is not None:
+            batch["position_ids"] = like(mask, axes)
+    if not reader.names.isdisjoint(PICTURES):
+        add_pictures(batch, flat, reader.names, "collate_padded", kind is not None)
+    return batch
 
 
-def _flattened(samples: Sequence[Sample] | Sequence[Sequence[Sample]]) -> tuple[list[dict[str, Any]], list[int]]:
+def _flattened(
+    samples: Sequence[Sample] | Sequence[Sequence[Sample]], operation: str
+) -> tuple[list[dict[str, Any]], list[int]]:
     """All samples, and how many each pack has: samples that are not in lists are one pack."""
+    if isinstance(samples, list) and _core.all_dicts(samples):
+        return samples, [len(samples)]
     if isinstance(samples, Mapping):
-        raise TypeError(f"[collate_packed] expected a list of samples, got {type(samples).__name__}")
-    if len(samples) == 0 or type(samples[0]) is dict or isinstance(samples[0], Mapping):
-        return _checked(cast(Sequence[Sample], samples), "collate_packed"), [len(samples)]
+        raise TypeError(f"[{operation}] expected a list of samples, got {type(samples).__name__}")
+    if len(samples) == 0 or isinstance(samples[0], Mapping):
+        return _as_dicts(cast(Sequence[Sample], samples), operation), [len(samples)]
     packs = cast(Sequence[Sequence[Sample]], samples)
     for p, pack in enumerate(packs):
         if len(pack) == 0:
-            raise ValueError(f"[collate_packed] expected samples in pack {p}, got none")
-    return _checked([sample for pack in packs for sample in pack], "collate_packed"), [len(pack) for pack in packs]
+            raise ValueError(f"[{operation}] expected samples in pack {p}, got none")
+    return _as_dicts([sample for pack in packs for sample in pack], operation), [len(pack) for pack in packs]
 
 
-def _checked(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
-    """The samples as dictionaries."""
-    if not samples:
-        raise ValueError(f"[{operation}] expected samples, got none")
-    listed = samples if type(samples) is list else list(samples)
-    if _core.all_dicts(listed):
-        return cast(list[dict[str, Any]], listed)
+def _as_dicts(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
     for s, sample in enumerate(samples):
         if not isinstance(sample, Mapping):
             raise TypeError(f"[{operation}] expected sample {s} as a mapping, got {type(sample).__name__}")
     return [sample if type(sample) is dict else dict(sample) for sample in samples]
 
 
-def _reader(samples: list[dict[str, Any]], operation: str, multiple_of: int = 1) -> _core.SampleReader:
-    if multiple_of < 1:
-        raise ValueError(f"[{operation}] expected multiple_of >= 1, got {multiple_of}")
-    reader = _core.SampleReader(samples, operation, _token_values)
-    if "labels" in reader.names:
-        reader.expect_in_all("labels")
-    return reader
+def _reader(samples: list[dict[str, Any]], operation: str) -> _core.SampleReader:
+    return _core.SampleReader(samples, operation, token_values)
 
 
-def _token_values(value: object, operation: str, what: str) -> NDArray[np.int64]:
-    """What the core does not read by itself: other dtypes, devices, strides, and whatever is wrong."""
-    array: NDArray[np.int64] = integers(value, operation, what)
-    if array.ndim == 2 and len(array) == 1:
-        array = array[0]
-    if array.ndim != 1:
-        raise ValueError(f"[{operation}] expected {what} of shape [tokens], got {list(array.shape)}")
-    return array
+class _Names(NamedTuple):
+    """The boundaries' names, and what becomes of text positions [B, T] and those by axis [3 | 4, B, T]."""
+
+    cu_seqlens: tuple[str, ...]
+    longest: tuple[str, ...]
+    by_axis: Callable[[Tensor, NDArray[np.int64]], Batch]
+    constants: Mapping[str, str] = {}
 
 
-def _visible(sample: dict[str, Any], s: int) -> dict[str, Any]:
-    """The sample without the tokens that its own attention mask hides."""
-    mask = sample.get("attention_mask")
-    if mask is None:
-        return sample
-    shown = _token_values(mask, "collate_packed", f"attention_mask of sample {s}") != 0
-    if shown.all():
-        return {name: value for name, value in sample.items() if name != "attention_mask"}
-    result = {name: sample[name] for name in _CONCATENATED if name in sample}
-    for name in ("input_ids", *_TOKEN_FIELDS, "position_ids"):
-        if sample.get(name) is None:
-            continue
-        values = integers(sample[name], "collate_packed", f"{name} of sample {s}")
-        if values.shape[-1:] != shown.shape:
-            expected = f"{name} of sample {s} as long as its attention_mask ({len(shown)})"
-            raise ValueError(f"[collate_packed] expected {expected}, got {list(values.shape)}")
-        result[name] = like(sample[name], values[..., shown])
-    return result
+def _text_first(text: Tensor, axes: NDArray[np.int64]) -> Batch:
+    return {"position_ids": like(text, np.concatenate([np.asarray(text)[None], axes[-3:]]))}
 
 
-def _pad_id(operation: str, pad_token_id: int) -> int:
-    if isinstance(pad_token_id, bool) or not isinstance(pad_token_id, _INTEGERS):
-        raise TypeError(f"[{operation}] expected pad_token_id as an integer, got {pad_token_id!r}")
-    if not 0 <= pad_token_id < 2**31:
-        raise ValueError(f"[{operation}] expected pad_token_id from 0 to 2^31 - 1, got {pad_token_id}")
-    return int(pad_token_id)
+def _text_apart(text: Tensor, axes: NDArray[np.int64]) -> Batch:
+    return {"position_ids": like(text, axes[-3:]), "text_position_ids": text}
 
 
-def _transformers(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
-    return {
-        "position_ids": text if axes is None else np.concatenate([text[None], axes[-3:]]),
-        "cu_seq_lens_q": cu_seqlens,
-        "cu_seq_lens_k": cu_seqlens,
-        "max_length_q": longest,
-        "max_length_k": longest,
-    }
+def _without_text(text: Tensor, axes: NDArray[np.int64]) -> Batch:
+    return {"position_ids": like(text, axes[-3:])}
 
 
-def _swift(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
-    batch = _transformers(text, None, cu_seqlens, longest)
-    return batch if axes is None else batch | {"position_ids": axes[-3:], "text_position_ids": text}
+_CU_SEQ_LENS = ("cu_seq_lens_q", "cu_seq_lens_k")
+_MAX_LENGTH = ("max_length_q", "max_length_k")
+_NAMES = {
+    "transformers": _Names(_CU_SEQ_LENS, _MAX_LENGTH, _text_first),
+    "swift": _Names(_CU_SEQ_LENS, _MAX_LENGTH, _text_apart),
+    "megatron": _Names(
+        ("cu_seqlens_q", "cu_seqlens_kv"), ("max_seqlen_q", "max_seqlen_kv"), _without_text, {"qkv_format": "thd"}
+    ),
+}
 
 
-def _megatron(text: NDArray[Any], axes: NDArray[Any] | None, cu_seqlens: NDArray[Any], longest: int) -> Batch:
-    return {
-        "position_ids": text if axes is None else axes[-3:],
-        "cu_seqlens_q": cu_seqlens,
-        "cu_seqlens_kv": cu_seqlens,
-        "max_seqlen_q": longest,
-        "max_seqlen_kv": longest,
-        "qkv_format": "thd",
-    }
-
-
-_FIELDS = {"transformers": _transformers, "swift": _swift, "megatron": _megatron}
-
-
-def _finish(
-    batch: Batch,
-    reader: _core.SampleReader,
-    samples: list[dict[str, Any]],
-    operation: str,
-    return_tensors: str | None,
-) -> Batch:
-    """Adds the pictures, and turns arrays into what the caller wants."""
-    torch_wanted = _wants_torch(samples[0]["input_ids"], operation, return_tensors)
-    if not reader.names.isdisjoint(_CONCATENATED):
-        for name in _CONCATENATED:
-            if name in reader.names:
-                batch[name] = _concatenated(samples, operation, name, torch_wanted)
-    return _as_torch(batch) if torch_wanted else batch
-
-
-def _as_torch(batch: Batch) -> Batch:
-    """Tensors over the arrays' memory; what is one array under two names is one tensor."""
-    from torch import from_numpy
-
-    made: dict[int, Any] = {}
-    for name, value in batch.items():
-        if isinstance(value, np.ndarray):
-            tensor = made.get(id(value))
-            if tensor is None:
-                tensor = made[id(value)] = from_numpy(value)
-            batch[name] = tensor
-    return batch
-
-
-def _wants_torch(ids: object, operation: str, return_tensors: str | None) -> bool:
+def _tensor_type(ids: object, operation: str, return_tensors: str | None) -> Any:
+    """`torch.Tensor` where the batch is to be Torch's, None where it is to be NumPy's."""
     if return_tensors is None:
-        return not isinstance(ids, np.ndarray) and (is_torch(ids) or _torch_is_installed())
-    if return_tensors not in ("pt", "np"):
+        wanted = not isinstance(ids, np.ndarray) and (is_torch(ids) or _torch_is_installed())
+    elif return_tensors in ("pt", "np"):
+        wanted = return_tensors == "pt"
+    else:
         raise ValueError(f'[{operation}] expected return_tensors as "pt" or "np", got {return_tensors!r}')
-    return return_tensors == "pt"
+    return _torch_tensor() if wanted else None
 
 
 @functools.cache
@@ -280,30 +203,8 @@ def _torch_is_installed() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def _concatenated(samples: list[dict[str, Any]], operation: str, name: str, torch_wanted: bool) -> Any:
-    """One field of all samples that have it, along its first axis."""
-    values: list[Any] = []
-    for s, sample in enumerate(samples):
-        if sample.get(name) is None:
-            continue
-        value = _as_tensor(sample[name], torch_wanted, operation, f"{name} of sample {s}")
-        if values and value.shape[1:] != values[0].shape[1:]:
-            expected = f"{name} of sample {s} of shape {['n', *values[0].shape[1:]]}".replace("'", "")
-            raise ValueError(f"[{operation}] expected {expected}, got {list(value.shape)}")
-        values.append(value)
-    if not torch_wanted:
-        return np.concatenate(values)
+@functools.cache
+def _torch_tensor() -> Any:
     import torch
 
-    return torch.cat(values)
-
-
-def _as_tensor(value: Any, torch_wanted: bool, operation: str, what: str) -> Any:
-    tensor = value if torch_wanted and is_torch(value) else to_host(value, operation, what)
-    if tensor.ndim == 0:
-        raise ValueError(f"[{operation}] expected {what} with an axis of pictures, got a number")
-    if not torch_wanted or is_torch(tensor):
-        return tensor
-    import torch
-
-    return torch.as_tensor(np.ascontiguousarray(tensor))
+    return torch.Tensor

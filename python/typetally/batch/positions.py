@@ -10,22 +10,34 @@ from numpy.typing import NDArray
 from typetally import _core
 from typetally.base.tensors import integers
 from typetally.batch.mrope import RopeIndex, mrope_positions
+from typetally.batch.visible import shown_tokens, visible
 
 
 def with_positions(samples: list[dict[str, Any]], mrope: RopeIndex, operation: str) -> list[dict[str, Any]]:
     """The samples, those with pictures and without positions of their own with what `mrope` makes."""
     made = []
     for s, sample in enumerate(samples):
-        own = sample.get("position_ids")
-        try:
-            positions = mrope_positions(mrope, sample) if own is None else None
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"[{operation}] expected sample {s} to match its grids, got: {error}") from None
+        positions = _made(sample, s, mrope, operation) if sample.get("position_ids") is None else None
         made.append(sample if positions is None else sample | {"position_ids": positions})
     return made
 
 
-def axes_of(layout: _core.BatchLayout, samples: list[dict[str, Any]], operation: str) -> NDArray[np.int64] | None:
+def _made(sample: dict[str, Any], s: int, mrope: RopeIndex, operation: str) -> Any:
+    """`[3, T]` from the tokens that are shown, 0 at the others, as models count; None for a sample without pictures."""
+    seen = visible(sample, s, operation)
+    try:
+        positions = mrope_positions(mrope, seen)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"[{operation}] expected sample {s} to match its grids, got: {error}") from None
+    shown = shown_tokens(sample, s, operation)
+    if positions is None or shown is None:
+        return positions
+    spread = np.zeros((3, len(shown)), np.int64)
+    spread[:, shown] = integers(positions, operation, f"positions of sample {s}")
+    return spread
+
+
+def axes_of(layout: _core.BatchArrays, samples: list[dict[str, Any]], operation: str) -> NDArray[np.int64] | None:
     """`[3 | 4, B, T]` where a sample has positions by axis; a sample without has its text positions on each."""
     lengths = layout.lengths()
     positions = [_positions(sample, s, int(lengths[s]), operation) for s, sample in enumerate(samples)]
@@ -38,7 +50,8 @@ def axes_of(layout: _core.BatchLayout, samples: list[dict[str, Any]], operation:
 
 def _positions(sample: dict[str, Any], s: int, length: int, operation: str) -> NDArray[np.int64]:
     """`[1 | 3 | 4, T]`"""
-    text = np.arange(length, dtype=np.int64)[None]
+    shown = shown_tokens(sample, s, operation)
+    text = np.arange(length)[None] if shown is None else np.where(shown, np.cumsum(shown) - 1, 0)[None]
     if sample.get("position_ids") is None:
         return text
     array: NDArray[np.int64] = integers(sample["position_ids"], operation, f"position_ids of sample {s}")
