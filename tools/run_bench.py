@@ -10,7 +10,9 @@ BENCH = ROOT / "bench"
 
 def run(*command: str | Path) -> None:
     print(f"\n==== {' '.join(Path(str(part)).name for part in command)}", flush=True)
-    subprocess.run(command, cwd=ROOT, check=True)
+    failed = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if failed:
+        sys.exit(failed)
 
 
 def run_python(name: str) -> None:

@@ -35,8 +35,9 @@ class NothingWaits(TorchDispatchMode):
         places = {t.device.type for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
         out = func(*args, **(kwargs or {}))
         places |= {t.device.type for t in tree_leaves(out) if isinstance(t, torch.Tensor)}
-        if len(places) > 1:
-            raise AssertionError(f"{func} between {sorted(places)}")
+        # On CUDA a number that is assigned by indices comes from the host.
+        if len(places) > 1 or func is torch.ops.aten.index_put_.default:
+            raise AssertionError(f"{func} between {sorted(places)} or host and device")
         return out
 
 
@@ -123,7 +124,13 @@ def test_values_on_a_device_cannot_be_had_unseen():
     for read in (lambda: x.sum().item(), lambda: bool((x > 0).any()), lambda: x.tolist(), lambda: x[x > 0], x.nonzero):
         with pytest.raises((RuntimeError, NotImplementedError)), NothingWaits():
             read()
-    for wait in (lambda: torch.zeros(3).to(META), lambda: x.copy_(torch.zeros(3)), lambda: x[torch.zeros(2).long()]):
+    at = torch.empty(2, dtype=torch.int64, device=META)
+    for wait in (
+        lambda: x.__setitem__(at, 0.0),
+        lambda: torch.zeros(3).to(META),
+        lambda: x.copy_(torch.zeros(3)),
+        lambda: x[torch.zeros(2).long()],
+    ):
         with pytest.raises(AssertionError, match="between"), NothingWaits():
             wait()
 
@@ -171,6 +178,37 @@ def test_labels_elsewhere_are_refused(launches):
         ours.update_from_hidden(hidden=states, weight=weight, labels=labels, max_targets=-1)
     assert ours._tally.batches == 0
     assert launches == []
+
+
+BAD_BOUNDS = {"begins late": [1, 5, 10], "ends late": [0, 11], "ends early": [0, 5, 9], "falls": [0, 7, 5, 10]}
+
+
+@pytest.mark.parametrize("case", BAD_BOUNDS)
+def test_boundaries_that_do_not_fit(monkeypatch, case):
+    """Those on the host are refused, those on the device make the batch an error."""
+    logits, labels, types = (torch.from_numpy(a) for a in batch(np.random.default_rng(4), 2, 5, 7))
+    nll = torch.rand(2, 5)
+    bounds = torch.tensor(BAD_BOUNDS[case])
+    ours = TokenTypeMeter(route="torch")
+    monkeypatch.setattr(meter, "on_host", lambda _: False)
+    common = {"labels": labels, "token_types": types, "cu_seqlens": bounds}
+    hidden_states = {"hidden": torch.rand(2, 5, 3), "weight": torch.rand(7, 3), "max_targets": 10}
+    with pytest.raises(ValueError, match="expected cu_seqlens that"):
+        ours.update(logits=logits, **common)
+    assert not ours.flat().any()
+    monkeypatch.setattr(device_route, "on_host", lambda _: False)
+    ours.update(logits=logits, **common)
+    ours.update_from_hidden(**hidden_states, **common)
+    ours.update_from_tokens(nll=nll, correct=nll > 0.5, **common)
+    assert ours.flat().tolist() == [0.0] * 34 + [3.0]
+
+
+def test_no_positions(monkeypatch):
+    monkeypatch.setattr(meter, "on_host", lambda _: False)
+    ours = TokenTypeMeter(route="torch")
+    ours.update(logits=torch.zeros(1, 0, 7), labels=torch.zeros(1, 0, dtype=torch.int64))
+    ours.update(logits=torch.zeros(0, 7), labels=torch.zeros(0, dtype=torch.int64), cu_seqlens=[0])
+    assert ours.flat().sum() == 2
 
 
 def test_a_chunk_that_finds_no_memory_leaves_the_meter_as_it_was(monkeypatch):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from typetally.base.tensors import is_torch, on_host, to_host
+from typetally import _core
+from typetally.base.tensors import integers, is_torch, on_host, to_host
 from typetally.base.token_type import IGNORE, IGNORE_INDEX
 from typetally.tally.hidden import Head, logit_chunks
 from typetally.tally.torch_route import KINDS, DeviceSums, add_masked, to_device
@@ -27,15 +28,18 @@ class DeviceTargets(NamedTuple):
     types: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class DeviceBatch:
-    """What `Batch` is on the host. Types and boundaries may be anywhere; labels [B, T] or [T] are on a device."""
+    """What `Batch` is on the host. Types and boundaries may be anywhere; labels [B, T] or [T] are on a device. Where
+    boundaries are there too and do not fit, which only the device sees, the batch is left out and counted as an
+    error."""
 
     operation: str
     labels: torch.Tensor
     token_types: Any
     cu_seqlens: Any
     shifted: bool
+    fits: torch.Tensor | None = None  # [], once asked for targets: whether boundaries on the device fit
 
     def targets(self, scored: torch.Tensor, name: str) -> DeviceTargets:
         """What each position of `scored` [B, T, ...], called `name`, predicts. Raises ValueError where shapes or
@@ -74,10 +78,32 @@ class DeviceBatch:
         flat = torch.full((labels.numel() + 1,), IGNORE_INDEX, dtype=torch.int64, device=labels.device)
         flat[:-1] = labels.reshape(-1)
         if self.cu_seqlens is None:
-            flat[:-1].view(-1, labels.shape[-1])[:, 0] = IGNORE_INDEX
-        else:
-            flat[self._placed(self.cu_seqlens, "cu_seqlens").to(torch.int64)] = IGNORE_INDEX
-        return flat
+            flat[:-1].view(labels.shape)[..., :1] = IGNORE_INDEX
+            return flat
+        # Not by indexing, which copies the number to the device and waits.
+        flat.index_fill_(0, self._bounds(), IGNORE_INDEX)
+        return flat if self.fits is None else flat.masked_fill_(~self.fits, IGNORE_INDEX)
+
+    def _bounds(self) -> torch.Tensor:
+        """cu_seqlens beside the labels, within [0, n]. Raises ValueError where those on the host do not fit."""
+        end = self.labels.numel()
+        if is_torch(self.cu_seqlens) and not on_host(self.cu_seqlens):
+            bounds = self._placed(self.cu_seqlens, "cu_seqlens").long()
+            if bounds.ndim != 1 or not len(bounds):
+                raise self._refusal("cu_seqlens [documents + 1]", f"shape {tuple(bounds.shape)}")
+            self.fits = (bounds[0] == 0) & (bounds[-1] == end) & (bounds.diff() >= 0).all()
+            return bounds.clamp(0, end)
+        given = integers(self.cu_seqlens, self.operation, "cu_seqlens", np.int32)
+        if given.ndim != 1 or not given.size:
+            raise self._refusal("cu_seqlens [documents + 1]", f"shape {given.shape}")
+        # Of labels that are none, for the rules that boundaries follow.
+        _core.find_targets(np.full(end, IGNORE_INDEX), None, self.labels.shape[-1], given, False)
+        return to_device(given.astype(np.int64), self.labels.device)
+
+    def leave_out(self, sums: DeviceSums) -> None:
+        """Counts the batch as an error where it does not fit."""
+        if self.fits is not None:
+            sums.left_out += ~self.fits
 
     def _placed(self, values: Any, name: str) -> torch.Tensor:
         """`values` beside the labels. What lies on the host goes there without waiting."""
@@ -95,6 +121,7 @@ def add_logits(sums: DeviceSums, logits: torch.Tensor, batch: DeviceBatch) -> No
     """`update`."""
     targets = batch.targets(logits, "the logits")
     add_masked(sums, logits.detach(), targets.labels, targets.types)
+    batch.leave_out(sums)
 
 
 def add_hidden(
@@ -106,6 +133,7 @@ def add_hidden(
     labels = wanted.labels[rows].masked_fill(~fits | (rows < 0), IGNORE_INDEX)
     add_chunks(sums, hidden, head, DeviceTargets(rows.clamp(min=0), labels, wanted.types[rows]), limit)
     sums.left_out += ~fits
+    batch.leave_out(sums)
 
 
 def add_chunks(sums: DeviceSums, hidden: torch.Tensor, head: Head, targets: DeviceTargets, limit: int) -> None:
@@ -129,6 +157,7 @@ def add_tokens(
     types, scored = (part.to(nll.device, non_blocking=True) for part in (batch.types(), batch.scored()))
     flat = None if entropy is None else entropy.detach().reshape(-1)
     sums.add_tokens(nll.detach().reshape(-1), correct.reshape(-1), flat, types.reshape(-1), scored)
+    batch.leave_out(sums)
 
 
 def first_targets(labels: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:

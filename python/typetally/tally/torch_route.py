@@ -157,7 +157,7 @@ class DeviceSums:
         dtype = self._sums.dtype
         columns = [(flag & good).to(dtype) for flag in flags]
         columns.append(nonfinite.to(dtype))
-        columns += [torch.where(good, value, 0.0).to(dtype) for value in values]
+        columns += [value.masked_fill(~good, 0.0).to(dtype) for value in values]
         kinds = torch.arange(KINDS, device=types.device)[:, None] == types.clamp(min=0)[None, :]
         # A product with a mask and not index_add_, whose order of addition CUDA leaves open.
         self._accumulate(kinds.to(dtype) @ torch.stack(columns, dim=1))

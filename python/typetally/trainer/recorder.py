@@ -208,5 +208,5 @@ def _within_documents(shifted: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
     if notes.cu_seqlens is None or notes.cu_seqlens[-1] != shifted.numel():
         return shifted
     kept = shifted.clone(memory_format=torch.contiguous_format)
-    kept.view(-1)[to_device(notes.cu_seqlens[1:].astype(np.int64) - 1, kept.device)] = IGNORE_INDEX
+    kept.view(-1).index_fill_(0, to_device(notes.cu_seqlens[1:].astype(np.int64) - 1, kept.device), IGNORE_INDEX)
     return kept
