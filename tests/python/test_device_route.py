@@ -16,6 +16,7 @@ from transformers import Trainer
 import typetally as tt
 from typetally import _core
 from typetally.base import tensors
+from typetally.collator.notes import NOTES_KEY
 from typetally.model.head import HiddenStates
 from typetally.model.outputs import Forward
 from typetally.tally import cuda_route, device_route, hidden, meter, torch_route
@@ -68,15 +69,19 @@ def launches(monkeypatch):
     return seen
 
 
-def micro_batch(base, folder, samples):
-    """As it is when a trainer calls its model, and the recorder that waits for it."""
-    trainer = Trainer(
+def make_trainer(base, folder, samples):
+    return Trainer(
         model=tiny.text_model(),
         args=tiny.arguments(folder),
         train_dataset=samples,
         data_collator=base,
         processing_class=tiny.tokenizer(),
     )
+
+
+def micro_batch(base, folder, samples):
+    """As it is when a trainer calls its model, and the recorder that waits for it."""
+    trainer = make_trainer(base, folder, samples)
     found = tt.attach(trainer)._recorder
     inputs = {k: v.to(META) if torch.is_tensor(v) else v for k, v in trainer.data_collator(samples).items()}
     return found, MicroBatch.take(inputs), inputs
@@ -116,6 +121,23 @@ def test_a_micro_batch_of_a_trainer_is_tallied_without_waiting(tmp_path, monkeyp
     assert flat.device == META
     targets = sum(label != -100 for sample in samples for label in sample["labels"])
     assert launches == {"logits": [rows * columns], "hidden": [targets]}.get(route, [])
+
+
+def test_a_loader_has_no_tensor_more_to_move(tmp_path):
+    """It waits for the device at each. A user's own collator makes what it always makes."""
+    samples = tiny.text_samples(3)
+    plain = tiny.pack(samples)
+    trainer = make_trainer(tiny.pack, tmp_path, samples)
+    tt.attach(trainer)
+    batch = trainer.data_collator(samples)
+    assert set(batch) == {*plain, NOTES_KEY}
+    config = tt.TokenTypeMetricsConfig(include=("*",))
+    theirs = tt.TokenTypeCollator(tiny.pack, tt.TokenTyper(tt.Vocabulary.from_tokenizer(tiny.tokenizer())), config)
+    trainer = make_trainer(theirs, tmp_path, samples)
+    tt.attach(trainer)
+    kept = trainer.data_collator(samples)
+    assert set(kept) == {*plain, NOTES_KEY, "token_types"}
+    np.testing.assert_array_equal(kept["token_types"], batch[NOTES_KEY].types)
 
 
 def test_values_on_a_device_cannot_be_had_unseen():

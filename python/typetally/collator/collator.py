@@ -61,6 +61,7 @@ class TokenTypeCollator:
         self.config = config
         self.payload_key = payload_key
         self.carry_notes = False  # a trainer's handle turns this on: batches then carry BatchNotes under NOTES_KEY
+        self.types_in_notes = False  # where there are notes, types go there, and the batch itself has none
         self.hidden_columns: frozenset[str] = frozenset()  # kept from the base collator, which never asked for them
         self._samples = SampleTyper(typer, config, route, payload_key, suffix)
         self._watch = FilterWatch(config)
@@ -90,7 +91,11 @@ class TokenTypeCollator:
             types = np.full(np.shape(batch["labels"]), IGNORE, dtype=np.int8)
         given = batch.get("token_types")
         if given is None or np.shape(given) != types.shape:
-            batch["token_types"] = like(batch["labels"], types)
+            batch.pop("token_types", None)
+            if self.carry_notes and self.types_in_notes:
+                notes.types = types
+            else:
+                batch["token_types"] = like(batch["labels"], types)
         if self.carry_notes:
             batch[NOTES_KEY] = notes
         elif _is_first_process():

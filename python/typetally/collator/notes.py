@@ -91,6 +91,7 @@ class BatchNotes:
     item_ends: list[int] = field(default_factory=list)  # where it ends in the flattened batch; empty: unknown
     cu_seqlens: npt.NDArray[np.int32] | None = None  # over the flattened batch
     packed: bool = False  # some row holds several samples
+    types: npt.NDArray[np.int8] | None = None  # shaped like the labels; None: the batch has them
     supervised: int | None = None  # labels that are not ignored; None: unknown
     problem: str | None = None  # why there are no cu_seqlens: the batch is to be left out
 

@@ -42,7 +42,9 @@ class Columns:
         """A collator of the user's own stays theirs: ours is a copy that carries notes."""
         if isinstance(collator, TokenTypeCollator):
             return copy.copy(collator)
-        return TokenTypeCollator(collator, typer, config, route, PAYLOAD_KEY)
+        made = TokenTypeCollator(collator, typer, config, route, PAYLOAD_KEY)
+        made.types_in_notes = True  # loaders wait for the device at each tensor of a batch that they move there
+        return made
 
     def _extend_signature(self) -> None:
         trainer = self._trainer

@@ -49,5 +49,9 @@ class MicroBatch:
 
     def _columns(self) -> int | None:
         """T, as the inputs beside the labels tell it."""
-        ids = self.types if self.types is not None else self.inputs.get("input_ids")
+        if self.types is not None:
+            return int(self.types.shape[-1])
+        if self.notes is not None and self.notes.types is not None:
+            return int(self.notes.types.shape[-1])
+        ids = self.inputs.get("input_ids")
         return int(ids.shape[-1]) if torch.is_tensor(ids) else None

@@ -146,7 +146,7 @@ class Recorder:
             inputs[NOTES_KEY] = notes
             if batch.labels is None or notes.problem is not None:
                 return
-            types = self._type(batch.labels, notes) if batch.types is None else batch.types
+            types = self._types(batch, batch.labels, notes)
             labels = _within_documents(shift(batch.labels, IGNORE_INDEX), notes)
             deal_out(deal, inputs, labels, shift(types, IGNORE))
         except Exception:
@@ -161,11 +161,17 @@ class Recorder:
         plain: Any = batch.labels if batch.restored else _first(kwargs.get("labels"), batch.labels)
         shifted = _first(kwargs.get("shift_labels"), batch.shift_labels)
         if shifted is None:
-            return plain, batch.types if batch.types is not None else self._type(plain, notes), False
-        if batch.types is None and plain is None:
+            return plain, self._types(batch, plain, notes), False
+        if plain is None and batch.types is None and notes.types is None:
             return shifted, self._type(shifted, notes), True
-        types = batch.types if batch.types is not None else self._type(plain, notes)
+        types = self._types(batch, shifted if plain is None else plain, notes)
         return _within_documents(shifted, notes), shift(types, IGNORE), True
+
+    def _types(self, batch: MicroBatch, labels: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
+        """The batch's own, those of its notes, moved to the labels, or else those of the labels."""
+        if batch.types is None and notes.types is not None:
+            batch.types = to_device(notes.types, labels.device)
+        return self._type(labels, notes) if batch.types is None else batch.types
 
     def _type(self, labels: torch.Tensor, notes: BatchNotes) -> torch.Tensor:
         """Types from labels alone, one copy of them to the host. Nothing tells these documents' data sets, so the
