@@ -4,7 +4,8 @@ namespace typetally::python {
 
 const ExchangeTable* exchange_table(nb::handle type) {
   const ExchangeTable* table = nullptr;
-  if (PyObject* capsule = PyObject_GetAttrString(type.ptr(), "__dlpack_c_exchange_api__")) {
+  static PyObject* const attribute = PyUnicode_InternFromString("__dlpack_c_exchange_api__");
+  if (PyObject* capsule = PyObject_GetAttr(type.ptr(), attribute)) {
     table = static_cast<const ExchangeTable*>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
     Py_DECREF(capsule);
   }

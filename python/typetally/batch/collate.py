@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from typetally import _core
-from typetally.base.tensors import Tensor, is_torch, like
+from typetally.base.tensors import Tensor, like
 from typetally.batch.mrope import RopeIndex
 from typetally.batch.pictures import PICTURES, add_pictures
 from typetally.batch.positions import axes_of, with_positions
@@ -69,23 +69,24 @@ def collate_packed(
     if mrope is not None:
         flat = with_positions(flat, mrope, "collate_packed")
         reader = _reader(flat, "collate_packed")
+    names = reader.names
     kind = _tensor_type(flat[0]["input_ids"], "collate_packed", return_tensors)
     arrays = reader.layout_packed(sizes, multiple_of, kind)
     batch: Batch = reader.fields(arrays, pad_token_id, mask_first_label)
-    names = _NAMES[fields]
-    arrays.add_documents(batch, names.cu_seqlens, names.longest)
-    if names.constants:
-        batch |= names.constants
+    taken = _NAMES[fields]
+    arrays.add_documents(batch, taken.cu_seqlens, taken.longest)
+    if taken.constants:
+        batch |= taken.constants
     if seq_idx:
         batch["seq_idx"] = arrays.seq_idx()
     if seq_lengths:
         batch["seq_lengths"] = arrays.seq_lengths()
-    if "position_ids" in reader.names:
+    if "position_ids" in names:
         axes = axes_of(arrays, flat, "collate_packed")
         if axes is not None:
-            batch |= names.by_axis(batch["position_ids"], axes)
-    if not reader.names.isdisjoint(PICTURES):
-        add_pictures(batch, flat, reader.names, "collate_packed", kind is not None)
+            batch |= taken.by_axis(batch["position_ids"], axes)
+    if not names.isdisjoint(PICTURES):
+        add_pictures(batch, flat, names, "collate_packed", kind is not None)
     return batch
 
 
@@ -112,18 +113,19 @@ def collate_padded(
     if mrope is not None:
         flat = with_positions(flat, mrope, "collate_padded")
         reader = _reader(flat, "collate_padded")
+    names = reader.names
     kind = _tensor_type(flat[0]["input_ids"], "collate_padded", return_tensors)
     arrays = reader.layout_padded(side == "left", multiple_of, kind)
     batch: Batch = reader.fields(arrays, pad_token_id, False)
     mask = batch["attention_mask"] = reader.attention_mask(arrays)
-    if "attention_mask" in reader.names and "token_types" in batch:
+    if "attention_mask" in names and "token_types" in batch:
         batch["token_types"][mask == 0] = TOKEN_FIELDS["token_types"]
-    if "position_ids" in reader.names:
+    if "position_ids" in names:
         axes = axes_of(arrays, flat, "collate_padded")
         if axes is not None:
             batch["position_ids"] = like(mask, axes)
-    if not reader.names.isdisjoint(PICTURES):
-        add_pictures(batch, flat, reader.names, "collate_padded", kind is not None)
+    if not names.isdisjoint(PICTURES):
+        add_pictures(batch, flat, names, "collate_padded", kind is not None)
     return batch
 
 
@@ -190,17 +192,18 @@ _NAMES = {
 def _tensor_type(ids: object, operation: str, return_tensors: str | None) -> Any:
     """`torch.Tensor` where the batch is to be Torch's, None where it is to be NumPy's."""
     if return_tensors is None:
-        wanted = not isinstance(ids, np.ndarray) and (is_torch(ids) or _torch_is_installed())
-    elif return_tensors in ("pt", "np"):
-        wanted = return_tensors == "pt"
-    else:
+        return _tensor_type_for(type(ids))  # type: ignore[arg-type]  # mypy: types have no hash
+    if return_tensors not in ("pt", "np"):
         raise ValueError(f'[{operation}] expected return_tensors as "pt" or "np", got {return_tensors!r}')
-    return _torch_tensor() if wanted else None
+    return _torch_tensor() if return_tensors == "pt" else None
 
 
 @functools.cache
-def _torch_is_installed() -> bool:
-    return importlib.util.find_spec("torch") is not None
+def _tensor_type_for(kind: type) -> Any:
+    """By default what the samples hold, and Torch's for what is neither's where it is installed."""
+    if issubclass(kind, np.ndarray) or importlib.util.find_spec("torch") is None:
+        return None
+    return _torch_tensor()
 
 
 @functools.cache
