@@ -105,6 +105,18 @@ def measure(copy: float, shape: tuple[int, int, torch.dtype], with_peers: bool) 
     return speed / copy
 
 
+def print_kernels() -> None:
+    """Where the time goes at the headline, by the profiler."""
+    batch, turns = Batch.make(*HEADLINE), 5
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        for turn in range(turns):
+            batch.ours(turn)
+        torch.cuda.synchronize()
+    for event in sorted(profile.key_averages(), key=lambda one: -one.device_time_total):
+        if event.device_time_total:
+            print(f"  {event.device_time_total / turns / 1e3:8.4f} ms  {event.key[:100]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the headline alone, without peers")
@@ -123,6 +135,7 @@ def main() -> None:
         torch.cuda.empty_cache()
     again = copy_bandwidth()
     print(f"copies at {again:.0f} GB/s at the end; {reached:.1%} of the copy's bandwidth at the headline")
+    print_kernels()
     if reached < LEAST:
         sys.exit(f"expected at least {LEAST:.0%} of the copy's bandwidth, got {reached:.1%}")
 

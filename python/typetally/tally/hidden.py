@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from typetally.base.tensors import Tensor, check_memory, is_torch
+from typetally.base.tensors import Tensor, check_memory, is_torch, on_host
 from typetally.tally.torch_route import CHUNK_BYTES, chunks, pick_rows
+
+_TILE = 64
+"""Rows that a GPU's matrix units take at a time."""
 
 _MULTIPLIES_BY_SCALING = ("hyperclovax",)
 """Model types whose `logits_scaling` multiplies; Granite's and its kin's divides."""
@@ -94,6 +97,7 @@ def logit_chunks(
 
     with torch.no_grad(), torch.autocast(hidden.device.type, enabled=False):
         added: Any = None if bias is None else bias.detach().to(weight.dtype)
-        for part in chunks(len(places), weight.shape[0], weight.element_size(), limit):
+        rows = 1 if on_host(hidden) else _TILE
+        for part in chunks(len(places), weight.shape[0], weight.element_size(), limit, rows):
             gathered = pick_rows(hidden.detach(), places[part]).to(weight.dtype)
             yield part, transform(torch.nn.functional.linear(gathered, weight.detach(), added))

@@ -93,9 +93,13 @@ def read_rows(x: torch.Tensor, labels: torch.Tensor, offset: int = 0, label_logi
     )
 
 
-def chunks(count: int, vocabulary: int, itemsize: int = 4, limit: int = CHUNK_BYTES) -> Iterator[slice]:
-    """Slices of `count` rows of which none has more than `limit` bytes, but at least one row."""
+def chunks(
+    count: int, vocabulary: int, itemsize: int = 4, limit: int = CHUNK_BYTES, multiple: int = 1
+) -> Iterator[slice]:
+    """Slices of `count` rows of which none has more than `limit` bytes, but at least one row; of a multiple of so many
+    rows, where that many are allowed."""
     size = max(1, limit // max(1, vocabulary * itemsize))
+    size = max(size // multiple * multiple, min(size, multiple))
     return (slice(begin, min(begin + size, count)) for begin in range(0, count, size))
 
 

@@ -13,14 +13,18 @@ inline Status to_status(cudaError_t error) {
   return {static_cast<int>(error), cudaGetErrorString(error)};
 }
 
-/// Makes a device current, and the one before again.
+/// Makes a device current, and the one before again. Not where it is current already: setting a device that nothing has
+/// used yet would take memory there.
 class OnDevice {
  public:
   explicit OnDevice(const Device& device) {
     error_ = cudaGetDevice(&before_);
-    if (error_ == cudaSuccess) error_ = cudaSetDevice(device.index);
+    changed_ = error_ == cudaSuccess && before_ != device.index;
+    if (changed_) error_ = cudaSetDevice(device.index);
   }
-  ~OnDevice() { static_cast<void>(cudaSetDevice(before_)); }
+  ~OnDevice() {
+    if (changed_) static_cast<void>(cudaSetDevice(before_));
+  }
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
 
@@ -28,6 +32,7 @@ class OnDevice {
 
  private:
   int before_ = 0;
+  bool changed_ = false;
   cudaError_t error_ = cudaSuccess;
 };
 
