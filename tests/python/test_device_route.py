@@ -123,6 +123,16 @@ def test_a_micro_batch_of_a_trainer_is_tallied_without_waiting(tmp_path, monkeyp
     assert launches == {"logits": [rows * columns], "hidden": [targets]}.get(route, [])
 
 
+def test_a_forward_that_a_graph_captures_is_counted_and_said(tmp_path, monkeypatch, launches, caplog):
+    found, batch, inputs = micro_batch(tiny.pack, tmp_path, tiny.text_samples(2))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    assert found.record(batch, Forward(inputs, {}, lambda: None))
+    assert found._train.meter._tally.errors == 1
+    assert launches == []
+    assert "got one that a CUDA graph captures" in caplog.text
+
+
 def test_a_loader_has_no_tensor_more_to_move(tmp_path):
     """It waits for the device at each. A user's own collator makes what it always makes."""
     samples = tiny.text_samples(3)

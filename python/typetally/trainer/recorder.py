@@ -108,7 +108,8 @@ class Recorder:
         kwargs = forward.inputs
         if _first(*_labels(batch, kwargs)) is None:
             return False
-        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+        cuda: Any = torch.cuda  # Torch leaves is_initialized untyped
+        if cuda.is_initialized() and cuda.is_current_stream_capturing():
             raise RuntimeError(
                 "[attach] expected a forward that runs at each step, got one that a CUDA graph captures, whose replays "
                 "call no hooks; capture what is inside the model, or compile it with mode='reduce-overhead'"
