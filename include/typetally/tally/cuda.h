@@ -11,7 +11,8 @@
 /// device and allocate nothing. Without CUDA in the build each of them returns the status that says so.
 namespace typetally::cuda {
 
-/// A cudaStream_t; nullptr is the default stream.
+/// A cudaStream_t of the device on which the logits lie, alive during the call; nullptr is the default stream. One of
+/// another device makes the launch fail.
 using Stream = void*;
 
 /// What became of a launch. Errors of the kernels themselves show at a later call, as always with CUDA.
