@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tiny_models as tiny
 from torch import distributed
+from torchrun import end_rank
 from trainer_oracle import ours
 from transformers import Trainer
 
@@ -78,4 +79,4 @@ if __name__ == "__main__":
         timeout=timedelta(seconds=TIME_OUT),
     )
     train(how, folder, rank)
-    distributed.destroy_process_group()
+    end_rank()

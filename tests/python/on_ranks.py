@@ -8,6 +8,7 @@ from pathlib import Path
 import attach_on_ranks
 import loops_on_ranks
 from torch import distributed
+from torchrun import end_rank
 
 if __name__ == "__main__":
     distributed.init_process_group("gloo")
@@ -17,4 +18,4 @@ if __name__ == "__main__":
             "attach": attach_on_ranks.run_all(scratch),
         }
     Path(f"{sys.argv[1]}-{distributed.get_rank()}.json").write_text(json.dumps(results))
-    distributed.destroy_process_group()
+    end_rank()

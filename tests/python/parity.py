@@ -19,7 +19,7 @@ import torch
 import trl
 import trl_runs
 from torch import distributed
-from torchrun import torchrun
+from torchrun import end_rank, torchrun
 from trainer_oracle import NAMES, Oracle
 from transformers import PrinterCallback, Trainer
 
@@ -204,7 +204,7 @@ def worker(path, chosen):
     results = [train(run, Path(path).parent) for run in chosen(2)]
     if distributed.get_rank() == 0:
         Path(path).write_text(json.dumps(results))
-    distributed.destroy_process_group()
+    end_rank()
 
 
 def measure(quick):

@@ -1,6 +1,5 @@
 """A model that FSDP2 has sharded over two ranks, by every way to read it: sharded_runs.py FILE, by torchrun."""
 
-import gc
 import json
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from test_attach_outputs import ROUTES
 from torch import distributed
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
+from torchrun import end_rank
 from transformers import Trainer
 
 import typetally as tt
@@ -44,5 +44,4 @@ if __name__ == "__main__":
     results = {name: run(folder / str(distributed.get_rank()), make, True) for name, make in ROUTES.items()}
     if distributed.get_rank() == 0:
         (folder / "sharded.json").write_text(json.dumps(results))
-    gc.collect()  # sharded modules in cycles hold the group, whose threads abort a process that ends before they do
-    distributed.destroy_process_group()
+    end_rank()
