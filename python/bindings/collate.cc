@@ -159,7 +159,7 @@ void bind_sample_reader(nb::module_& module) {
                                [&] { return layout_padded(reader.lengths(), side, multiple); });
           },
           nb::arg("left"), nb::arg("multiple"), nb::arg("tensor_type").none())
-      .def("fields", &collate_fields, nb::arg("arrays"), nb::arg("pad_token_id"), nb::arg("mask_first_label"),
+      .def("fields", &collate_fields, nb::arg("arrays"), nb::arg("pad_token_id").none(), nb::arg("mask_first_label"),
            nb::sig("def fields(self, arrays: BatchArrays, pad_token_id: int, mask_first_label: bool) -> "
                    "dict[str, typing.Any]"))
       .def("attention_mask", &collate_mask, nb::arg("arrays"),

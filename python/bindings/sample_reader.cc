@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/string.h>
 
+#include <stdexcept>
 #include <utility>
 
 namespace typetally::python {
@@ -80,6 +81,22 @@ void SampleReader::read(const Field& field, std::size_t sample, TokenValues& out
   if (out.read(field.values[sample], tables_)) return;
   if (out.read(convert_(field.values[sample], operation_, what(field, sample)), tables_)) return;
   throw nb::type_error("expected convert to give a contiguous int64 array");
+}
+
+void SampleReader::refuse_beyond_int8(const Field& field, const std::vector<TokenValues>& values) const {
+  const auto refuse = [&](std::size_t sample, std::int64_t position, std::int64_t value) {
+    if (std::in_range<std::int8_t>(value)) return;
+    bad_value(what(field, sample) + " from -128 to 127",
+              std::to_string(value) + " at position " + std::to_string(position));
+  };
+  for (std::size_t s = 0; s < values.size(); ++s) {
+    const SampleView& view = values[s].view();
+    for (std::int64_t i = 0; i < values[s].size(); ++i) {
+      if (view.dtype == DType::kInt64) refuse(s, i, static_cast<const std::int64_t*>(view.data)[i]);
+      if (view.dtype == DType::kInt32) refuse(s, i, static_cast<const std::int32_t*>(view.data)[i]);
+    }
+  }
+  throw std::logic_error("expected a value beyond int8");
 }
 
 std::string SampleReader::what(const Field& field, std::size_t sample) {

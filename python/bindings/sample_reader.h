@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "bindings.h"
@@ -38,11 +39,12 @@ class SampleReader {
     std::int64_t lacking;
   };
   /// Writes a field's values to their documents in `layout`.
-  /// Raises ValueError for values that are not as many as the sample's input_ids.
+  /// Raises ValueError for values that are not as many as the sample's input_ids, or do not fit into T.
   template <class T>
   void write(const Field& field, const BatchLayout& layout, Fill fill, T* out) const {
-    if (&field == find(kIds)) return copy(layout, ids_, fill.padding, out);
-    copy(layout, values(field, fill.lacking), fill.padding, out);
+    const bool is_ids = &field == find(kIds);
+    const std::vector<TokenValues> read = is_ids ? std::vector<TokenValues>() : values(field, fill.lacking);
+    if (!copy(layout, is_ids ? ids_ : read, fill.padding, out)) refuse_beyond_int8(field, read);
   }
 
   /// Remembers the type of the samples' tensors, which is mostly that of the batch.
@@ -59,15 +61,18 @@ class SampleReader {
   void expect_in_all(const Field& field) const;
   std::vector<TokenValues> values(const Field& field, std::int64_t lacking) const;
   void read(const Field& field, std::size_t sample, TokenValues& out) const;
+  [[noreturn]] void refuse_beyond_int8(const Field& field, const std::vector<TokenValues>& values) const;
   static std::string what(const Field& field, std::size_t sample);
   std::string message(const std::string& expected, const std::string& got) const;
 
   template <class T>
-  static void copy(const BatchLayout& layout, const std::vector<TokenValues>& values, std::int64_t padding, T* out) {
+  static bool copy(const BatchLayout& layout, const std::vector<TokenValues>& values, std::int64_t padding, T* out) {
     std::vector<SampleView> views;
     views.reserve(values.size());
     for (const TokenValues& one : values) views.push_back(one.view());
+    if constexpr (std::is_same_v<T, std::int8_t>) return copy_field(layout, views, padding, out);
     copy_field(layout, views, padding, out);
+    return true;
   }
 
   std::size_t samples_;

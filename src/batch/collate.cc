@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "batch/wide_loops.h"
 #include "typetally/base/error.h"
@@ -48,19 +49,30 @@ void for_each_stretch(const BatchLayout& layout, Body body) {
   }
 }
 
+/// Returns whether all values fit.
 template <class In, class Out>
-void copy_values(const void* from, std::int64_t n, Out* out) {
+bool copy_values(const void* from, std::int64_t n, Out* out) {
   // Bytes may alias anything, which would keep the loop from being vectorised.
   const In* __restrict in = static_cast<const In*>(from);
   Out* __restrict to = out;
-  if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int64_t>) return copy_wide(in, n, to);
-  if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int8_t>) return narrow_wide(in, n, to);
-  // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 values are numbers here, and keep their sign
-  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<Out>(in[i]);
+  if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int8_t>) {
+    return narrow_wide(in, n, to);
+  } else if constexpr (std::is_same_v<In, std::int64_t> && std::is_same_v<Out, std::int64_t>) {
+    copy_wide(in, n, to);
+    return true;
+  } else {
+    bool fit = true;
+    for (std::int64_t i = 0; i < n; ++i) {
+      // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 values are numbers here, and keep their sign
+      to[i] = static_cast<Out>(in[i]);
+      fit &= std::cmp_equal(to[i], in[i]);
+    }
+    return fit;
+  }
 }
 
 template <class Out>
-void copy_sample(const SampleView& sample, std::int64_t n, Out* out) {
+bool copy_sample(const SampleView& sample, std::int64_t n, Out* out) {
   switch (sample.dtype) {
     case DType::kInt8:
       return copy_values<std::int8_t>(sample.data, n, out);
@@ -74,16 +86,18 @@ void copy_sample(const SampleView& sample, std::int64_t n, Out* out) {
 }
 
 template <class Out>
-void copy_all(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, Out* out) {
+bool copy_all(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, Out* out) {
   std::int64_t at = 0;
+  bool fit = true;
   const auto padding_to = [&](std::int64_t end) { std::fill(out + at, out + end, static_cast<Out>(fill)); };
   for (std::size_t s = 0; s < samples.size(); ++s) {
     const auto& document = layout.documents[s];
     padding_to(document.begin);
-    copy_sample(samples[s], document.length, out + document.begin);
+    fit &= copy_sample(samples[s], document.length, out + document.begin);
     at = document.begin + document.length;
   }
   padding_to(layout.rows * layout.columns);
+  return fit;
 }
 
 }  // namespace
@@ -129,8 +143,8 @@ void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, 
   copy_all(layout, samples, fill, out);
 }
 
-void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int8_t* out) {
-  copy_all(layout, samples, fill, out);
+bool copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int8_t* out) {
+  return copy_all(layout, samples, fill, out);
 }
 
 void write_position_ids(const BatchLayout& layout, std::int64_t* out) {

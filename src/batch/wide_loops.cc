@@ -38,16 +38,25 @@ void copy(const std::int64_t* in, std::int64_t n, std::int64_t* out) {
       [&](std::int64_t i) HWY_ATTR { out[i] = in[i]; });
 }
 
-void narrow(const std::int64_t* in, std::int64_t n, std::int8_t* out) {
+bool narrow(const std::int64_t* in, std::int64_t n, std::int8_t* out) {
   const hn::ScalableTag<std::uint64_t> d;
   const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+  // Values from -128 to 127, and no others, have no bit above the lowest eight once 128 is added.
+  constexpr std::uint64_t kShift = 128, kLow = 255;
+  auto seen = hn::Zero(d);
+  std::uint64_t seen_at_end = 0;
   for_each_vector(
       n, hn::Lanes(d),
       [&](std::int64_t i) HWY_ATTR {
         const auto values = hn::LoadU(d, reinterpret_cast<const std::uint64_t*>(in + i));
         hn::StoreU(hn::TruncateTo(bytes, values), bytes, reinterpret_cast<std::uint8_t*>(out + i));
+        seen = hn::Or(seen, hn::Add(values, hn::Set(d, kShift)));
       },
-      [&](std::int64_t i) HWY_ATTR { out[i] = static_cast<std::int8_t>(in[i]); });
+      [&](std::int64_t i) HWY_ATTR {
+        out[i] = static_cast<std::int8_t>(in[i]);
+        seen_at_end |= static_cast<std::uint64_t>(in[i]) + kShift;
+      });
+  return hn::AllTrue(d, hn::Eq(hn::AndNot(hn::Set(d, kLow), seen), hn::Zero(d))) && seen_at_end <= kLow;
 }
 
 void count(std::int64_t n, std::int64_t* out) {
@@ -84,7 +93,9 @@ HWY_EXPORT(count);
 HWY_EXPORT(fill);
 
 void copy_wide(const std::int64_t* in, std::int64_t n, std::int64_t* out) { HWY_DYNAMIC_DISPATCH(copy)(in, n, out); }
-void narrow_wide(const std::int64_t* in, std::int64_t n, std::int8_t* out) { HWY_DYNAMIC_DISPATCH(narrow)(in, n, out); }
+bool narrow_wide(const std::int64_t* in, std::int64_t n, std::int8_t* out) {
+  return HWY_DYNAMIC_DISPATCH(narrow)(in, n, out);
+}
 void count_wide(std::int64_t n, std::int64_t* out) { HWY_DYNAMIC_DISPATCH(count)(n, out); }
 void fill_wide(std::int32_t value, std::int64_t n, std::int32_t* out) { HWY_DYNAMIC_DISPATCH(fill)(value, n, out); }
 

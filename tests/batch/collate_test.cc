@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ TEST_P(EachTarget, FillsEachDocumentAndNothingElse) {
   write_position_ids(layout, positions.data());
   write_seq_idx(layout, seq_idx.data());
   copy_field(layout, views, -100, wide.data());
-  copy_field(layout, views, -1, narrow.data());
+  EXPECT_FALSE(copy_field(layout, views, -1, narrow.data()));
   std::vector<std::int64_t> expected_wide(size, -100), expected_positions(size, -1);
   std::vector<std::int32_t> expected_seq_idx(size, -1);
   std::vector<std::int8_t> expected_narrow(size, -1);
@@ -64,6 +65,22 @@ TEST_P(EachTarget, FillsEachDocumentAndNothingElse) {
   EXPECT_EQ(narrow, expected_narrow);
   EXPECT_EQ(positions, expected_positions);
   EXPECT_EQ(seq_idx, expected_seq_idx);
+}
+
+TEST_P(EachTarget, SaysWhereAValueDoesNotFitIntoInt8) {
+  for (const std::int64_t value : {-129, -128, 127, 128, 1 << 20}) {
+    for (const std::size_t at : {0U, 63U, 64U, 99U}) {
+      std::vector<std::int64_t> wide(100, 3);
+      wide[at] = value;
+      const std::vector<std::int32_t> narrower(wide.begin(), wide.end());
+      for (const SampleView view : {SampleView{wide.data(), DType::kInt64}, {narrower.data(), DType::kInt32}}) {
+        std::vector<std::int8_t> out(100);
+        const std::vector<std::int64_t> lengths = {100};
+        const BatchLayout layout = layout_padded(lengths, PadSide::kRight, 1);
+        EXPECT_EQ(copy_field(layout, std::span(&view, 1), -1, out.data()), value >= -128 && value <= 127) << value;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpu, EachTarget, testing::ValuesIn(cpu::targets()),

@@ -112,7 +112,9 @@ def test_mrope_positions_of_pictures_and_texts_share_a_row() -> None:
 def test_hidden_tokens_are_left_out_of_packs_and_ignored_in_padded_rows() -> None:
     sample = {"input_ids": [0, 0, 5, 6], "labels": [-100, -100, 5, 6], "token_types": [-1, 1, 1, 2]}
     sample["attention_mask"] = [0, 0, 1, 1]
-    assert tt.collate_packed([sample, sample])["input_ids"].tolist() == [[5, 6, 5, 6]]
+    packed = tt.collate_packed([sample, sample])["input_ids"]
+    assert isinstance(packed, torch.Tensor)  # as from lists that hide nothing
+    assert packed.tolist() == [[5, 6, 5, 6]]
     padded = tt.collate_padded([sample])
     assert padded["attention_mask"].tolist() == [[0, 0, 1, 1]]
     assert padded["token_types"].tolist() == [[-1, -1, 1, 2]]
@@ -180,7 +182,11 @@ PICTURE: dict[str, Any] = {"input_ids": [1], "pixel_values": np.ones((2, 3))}
             [PICTURE, {**PICTURE, "pixel_values": np.ones((2, 4))}],
             r"pixel_values of sample 1 of shape \[n, 3\], got \[2, 4\]",
         ),
-        ([{**PICTURE, "image_grid_thw": 3}], "image_grid_thw of sample 0 with an axis of pictures, got a number"),
+        ([{**PICTURE, "image_grid_thw": 3}], r"image_grid_thw of sample 0 as sizes \[pictures, 3\], got \[3\]"),
+        ([{**PICTURE, "image_grid_thw": [[1, -2, 4]]}], r"image_grid_thw of sample 0 as sizes \[pictures, 3\], got"),
+        ([PICTURE, {**PICTURE, "image_grid_thw": [[1, 2, 2]]}], "expected 4 rows of pixel_values in sample 1, got 2"),
+        ([{**PICTURE, "pixel_values": 3}], "pixel_values of sample 0 with an axis of pictures, got a number"),
+        ([{"input_ids": [1], "token_types": [257]}], "token_types of sample 0 from -128 to 127, got 257 at position 0"),
         ([{"labels": [1]}], "expected input_ids in sample 0, got none"),
         ([{"input_ids": [1, 2]}, {"input_ids": [1, 2], "labels": [1]}], "labels in every sample, got none in sample 0"),
         ([{"input_ids": [1]}, {"input_ids": [1, 2], "token_types": [1]}], r"token_types of sample 1 .* \(2\), got 1"),
@@ -195,7 +201,15 @@ def test_bad_samples_are_named(samples: list[Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pad", "error"), [(-1, ValueError), (2**31, ValueError), (2**70, ValueError), ("0", TypeError), (True, TypeError)]
+    ("pad", "error"),
+    [
+        (-1, ValueError),
+        (2**31, ValueError),
+        (2**70, ValueError),
+        ("0", TypeError),
+        (True, TypeError),
+        (None, TypeError),
+    ],
 )
 def test_a_pad_id_that_no_vocabulary_has_is_refused(pad: Any, error: type[Exception]) -> None:
     for collate in (tt.collate_packed, tt.collate_padded):
@@ -211,6 +225,7 @@ def test_batches_that_cannot_be_are_refused() -> None:
     for samples, options, error, message in (
         ([[sample], []], {}, ValueError, "expected samples in pack 1, got none"),
         (sample, {}, TypeError, "expected a list of samples, got dict"),
+        (iter([sample]), {}, TypeError, "expected a list of samples, got list_iterator"),
         ([sample, [sample]], {}, TypeError, "expected sample 1 as a mapping, got list"),
         ([sample, {"input_ids": [1, 2.5]}], {}, TypeError, "input_ids of sample 1 of an integer dtype, got float64"),
         ([{"input_ids": [[1], [2, 3]]}], {}, TypeError, "input_ids of sample 0 as an array, got ragged lists"),

@@ -12,7 +12,7 @@ import torch
 import typetally as tt
 
 COLUMNS = ("transformers", "swift", "megatron", "collate_padded")
-SIZES = {"B": 2, "T": 8, "documents": 5, "patches": 16, "frames": 24, "values": 4, "pictures": 2, "videos": 1}
+SIZES = {"B": 2, "T": 8, "documents": 5, "patches": 8, "video_patches": 24, "values": 4, "pictures": 2, "videos": 1}
 
 
 def tables(root: Path) -> list[dict[str, dict[str, tuple[str, list[int]]]]]:
@@ -66,25 +66,25 @@ def test_keys_dtypes_and_shapes_of_texts(column: str, root: Path) -> None:
 @pytest.mark.parametrize("column", COLUMNS)
 def test_keys_dtypes_and_shapes_of_pictures(column: str, root: Path) -> None:
     picture = {
-        "input_ids": [1, 9, 9],
-        "mm_token_type_ids": [0, 1, 1],
-        "pixel_values": torch.ones(8, 4),
-        "image_grid_thw": torch.tensor([[1, 2, 4]]),
+        "input_ids": [9],
+        "mm_token_type_ids": [1],
+        "pixel_values": torch.ones(4, 4),
+        "image_grid_thw": torch.tensor([[1, 2, 2]]),
     }
     video = {
-        "input_ids": [1, 8, 8, 8, 8],
-        "mm_token_type_ids": [0, 2, 2, 2, 2],
+        "input_ids": [1] + [8] * 6,
+        "mm_token_type_ids": [0] + [2] * 6,
         "pixel_values_videos": torch.ones(24, 4),
-        "video_grid_thw": torch.tensor([[2, 2, 4]]),
+        "video_grid_thw": torch.tensor([[2, 2, 6]]),
         "second_per_grid_ts": torch.tensor([0.5]),
     }
     samples = [video, picture, picture, {"input_ids": [1, 2]}]
     if column == "collate_padded":
         samples = [
             video,
-            {**picture, "pixel_values": torch.ones(16, 4), "image_grid_thw": torch.tensor([[1, 2, 4]] * 2)},
+            {**picture, "pixel_values": torch.ones(8, 4), "image_grid_thw": torch.tensor([[1, 2, 2]] * 2)},
         ]
-        samples[1] |= {"input_ids": [9] * 4, "mm_token_type_ids": [1] * 4}
+        samples[1] |= {"input_ids": [9] * 2, "mm_token_type_ids": [1] * 2}
     batch = collate(samples, column, mrope=tt.MRope(tokens_per_second=2.0))
     of_texts, of_pictures = tables(root)
     expected = of_texts[column] | of_pictures[column]

@@ -37,9 +37,9 @@ struct SampleView {
 };
 
 /// Copies each sample's values to its document and `fill` everywhere else; out: [rows * columns] of int64 or int8.
-/// Values wrap where int8 is too narrow.
+/// Where int8 is too narrow for a value it wraps, and false is returned.
 void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int64_t* out);
-void copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int8_t* out);
+bool copy_field(const BatchLayout& layout, std::span<const SampleView> samples, std::int64_t fill, std::int8_t* out);
 
 /// [rows * columns]: 0, 1, 2, ... from the start of each document; a stretch of padding counts as a document.
 void write_position_ids(const BatchLayout& layout, std::int64_t* out);

@@ -63,6 +63,7 @@ def collate_packed(
         raise ValueError(f"[collate_packed] expected fields as one of {tuple(_NAMES)}, got {fields!r}")
     flat, sizes = _flattened(samples, "collate_packed")
     reader = _reader(flat, "collate_packed")
+    kind = _tensor_type(flat[0]["input_ids"], "collate_packed", return_tensors)
     if "attention_mask" in reader.names:
         flat = [visible(sample, s, "collate_packed") for s, sample in enumerate(flat)]
         reader = _reader(flat, "collate_packed")
@@ -70,7 +71,6 @@ def collate_packed(
         flat = with_positions(flat, mrope, "collate_packed")
         reader = _reader(flat, "collate_packed")
     names = reader.names
-    kind = _tensor_type(flat[0]["input_ids"], "collate_packed", return_tensors)
     arrays = reader.layout_packed(sizes, multiple_of, kind)
     batch: Batch = reader.fields(arrays, pad_token_id, mask_first_label)
     taken = _NAMES[fields]
@@ -135,8 +135,7 @@ def _flattened(
     """All samples, and how many each pack has: samples that are not in lists are one pack."""
     if isinstance(samples, list) and _core.all_dicts(samples):
         return samples, [len(samples)]
-    if isinstance(samples, Mapping):
-        raise TypeError(f"[{operation}] expected a list of samples, got {type(samples).__name__}")
+    _expect_list(samples, operation)
     if len(samples) == 0 or isinstance(samples[0], Mapping):
         return _as_dicts(cast(Sequence[Sample], samples), operation), [len(samples)]
     packs = cast(Sequence[Sequence[Sample]], samples)
@@ -146,7 +145,13 @@ def _flattened(
     return _as_dicts([sample for pack in packs for sample in pack], operation), [len(pack) for pack in packs]
 
 
+def _expect_list(samples: object, operation: str) -> None:
+    if isinstance(samples, Mapping) or not hasattr(samples, "__len__"):
+        raise TypeError(f"[{operation}] expected a list of samples, got {type(samples).__name__}")
+
+
 def _as_dicts(samples: Sequence[Sample], operation: str) -> list[dict[str, Any]]:
+    _expect_list(samples, operation)
     for s, sample in enumerate(samples):
         if not isinstance(sample, Mapping):
             raise TypeError(f"[{operation}] expected sample {s} as a mapping, got {type(sample).__name__}")

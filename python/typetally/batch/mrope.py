@@ -34,6 +34,10 @@ class MRope:
     frames_apart: bool = False
     """Qwen3-VL: text with the time stands between a video's frames, so each frame is placed like a picture."""
 
+    def __post_init__(self) -> None:
+        if self.merge_size < 1:
+            raise ValueError(f"[MRope] expected merge_size >= 1, got {self.merge_size}")
+
     @classmethod
     def from_config(cls, config: Any) -> MRope:
         """From a model's `config`. ValueError where it describes no such model."""
