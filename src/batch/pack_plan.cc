@@ -164,12 +164,14 @@ class PackPlanner {
   }
 
   std::optional<Error> reach_multiple() {
-    const std::int64_t excess = packs_.size() % options_.multiple_of;
+    const std::int64_t packs = packs_.size();
+    const std::int64_t excess = packs % options_.multiple_of;
     const bool drop = options_.drop_last && excess > 0;
-    if (!drop && excess > 0 && !packs_.split_to(packs_.size() - excess + options_.multiple_of)) {
+    if (!drop && excess > 0 && !packs_.split_to(packs - excess + options_.multiple_of)) {
       return Error{ErrorCode::kUnsupported, "multiple_of", -1,
-                   "expected at least as many samples as packs, got " + std::to_string(packs_.indices.size()) +
-                       " samples for a multiple of " + std::to_string(options_.multiple_of) + " packs"};
+                   "expected samples for a multiple of " + std::to_string(options_.multiple_of) + " packs, got " +
+                       std::to_string(packs_.indices.size()) + " in " + std::to_string(packs) +
+                       " packs, fewer than the next multiple; drop_last leaves packs out instead"};
     }
     if (options_.seed) packs_.shuffle(random_);
     if (drop) {

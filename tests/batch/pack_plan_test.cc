@@ -276,8 +276,10 @@ TEST(PackPlan, ErrorsNameIndexAndValue) {
   }
   EXPECT_EQ(detail({1, 11}, {.oversized = Oversized::kError}),
             "expected lengths up to the capacity of 10, got 11 at index 1");
-  EXPECT_EQ(detail({1, 1}, {.multiple_of = 3}),
-            "expected at least as many samples as packs, got 2 samples for a multiple of 3 packs");
+  EXPECT_EQ(
+      detail({1, 1}, {.multiple_of = 3}),
+      "expected samples for a multiple of 3 packs, got 2 in 1 packs, fewer than the next multiple; drop_last leaves "
+      "packs out instead");
   EXPECT_THROW(std::ignore = plan_packs(Lengths{1}, 0), std::invalid_argument);
   const Lengths two = {1, 1};
   EXPECT_THROW(std::ignore = plan_packs(Lengths{1}, 5, {.groups = two}), std::invalid_argument);

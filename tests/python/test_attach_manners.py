@@ -282,9 +282,10 @@ def test_what_cannot_be_served_is_said_so(tmp_path):
     with pytest.raises(ValueError, match="processing_class"):
         tt.attach(trainer)
     assert state_of(trainer)[3] == [[]] * len(state_of(trainer)[3])
-    trainer.args._n_gpu = 2
-    with pytest.raises(ValueError, match="torchrun"):
-        tt.attach(trainer, tt.TokenTyper(tiny.tokenizer()))
+    plain = trainer.model
+    for trainer.args._n_gpu, trainer.model in ((2, plain), (1, torch.nn.DataParallel(plain))):
+        with pytest.raises(ValueError, match="torchrun"):
+            tt.attach(trainer, tt.TokenTyper(tiny.tokenizer()))
     with pytest.raises(ValueError, match="TokenTypeMeter"):
         tt.attach(object())
 

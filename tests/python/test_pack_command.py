@@ -109,7 +109,7 @@ def test_wrong_calls_exit_with_2(answers: list[str], tokenizer: Path, tmp_path: 
         ((*good, "--oversized", "split"), "expected oversized as one of"),
         ((*good, "--out", "plan.txt"), "expected a file name that ends with .npz or .arrow, got plan.txt"),
         ((*good, "--out", "nowhere/plan.npz"), "no such folder"),
-        ((*good, "--multiple-of", 5), "expected at least as many samples as packs"),
+        ((*good, "--multiple-of", 5), "expected samples for a multiple of 5 packs"),
         ((*good[:-1], 7, "--oversized", "error"), "samples of 7 tokens at most, got"),
         ((tmp_path / "no.jsonl", *good[1:]), "does not exist"),
     ):

@@ -115,6 +115,8 @@ def plan_packs(
         raise ValueError(f"[plan_packs] expected max_samples >= 1, got {max_samples}")
     if (weights is None) != (weight_capacity is None):
         raise ValueError("[plan_packs] expected weights and weight_capacity together, got one of them")
+    if seed is not None and not isinstance(seed, numbers.Integral):
+        raise TypeError(f"[plan_packs] expected a seed as an integer, got {type(seed).__name__}")
     if seed is not None and not 0 <= seed < 2**64:
         raise ValueError(f"[plan_packs] expected a seed from 0 to 2^64 - 1, got {seed}")
     plan = _core.plan_packs(
@@ -171,6 +173,8 @@ def _column(values: Any, name: str) -> NDArray[np.int64]:
 def _numbered(groups: Any) -> NDArray[np.int64]:
     """Group labels as numbers, in the order of the labels."""
     labels = np.asarray(groups)
+    if not labels.size:
+        labels = labels.astype(np.int64)
     if labels.ndim != 1 or labels.dtype.kind not in "iuUSb":
         raise TypeError(f"[plan_packs] expected groups as strings or integers, one per sample, got {labels.dtype}")
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
@@ -185,9 +189,9 @@ class PackedDataset(Sequence[list[Any]]):
     """
 
     def __init__(self, dataset: Any, plan: PackPlan, truncate: Any = None) -> None:
-        highest = int(plan.indices.max(initial=-1))
-        if highest >= len(dataset):
-            raise ValueError(f"[PackedDataset] expected a plan of {len(dataset)} samples, got sample {highest}")
+        planned = len(plan.indices) + plan.dropped
+        if planned != len(dataset):
+            raise ValueError(f"[PackedDataset] expected a plan of {len(dataset)} samples, got one of {planned}")
         self._dataset = dataset
         self._plan = plan
         self._truncate = truncate

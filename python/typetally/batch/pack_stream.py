@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -40,11 +41,21 @@ def stream_packs(
     return _packs(samples, _core.PackStream(capacity, window, patience, max_samples or 0), length)
 
 
+def _length_of(sample: Any, number: int, length: Callable[[Any], int]) -> int:
+    try:
+        found = length(sample)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"[stream_packs] expected sample {number} with a length, got: {error!r}") from error
+    if not isinstance(found, numbers.Integral):
+        raise TypeError(f"[stream_packs] expected the length of sample {number} as an integer, got {found!r}")
+    return int(found)
+
+
 def _packs(samples: Iterable[Any], stream: _core.PackStream, length: Callable[[Any], int]) -> Iterator[list[Any]]:
     waiting: dict[int, Any] = {}
     for number, sample in enumerate(samples):
         waiting[number] = sample
-        for pack in stream.add(length(sample)):
+        for pack in stream.add(_length_of(sample, number, length)):
             yield [waiting.pop(index) for index in pack]
     for pack in stream.flush():
         yield [waiting.pop(index) for index in pack]

@@ -41,7 +41,8 @@ _CHUNK = 1 << 22
 def compare(model: nn.Module, batch: Mapping[str, Any]) -> IsolationReport:
     """check_isolation, for which Torch has to be there."""
     if not torch.is_tensor(batch.get("input_ids")) or batch["input_ids"].ndim != 2:
-        raise ValueError("[check_isolation] expected input_ids [B, T] as a torch tensor, got none")
+        got = type(batch.get("input_ids")).__name__
+        raise ValueError(f"[check_isolation] expected input_ids [B, T] as a torch tensor, got {got}")
     model = unwrap(model)
     _refuse_sharded(model)
     config = getattr(causal_lm(model), "config", None)

@@ -25,10 +25,10 @@ def refuse_trainer(trainer: Any) -> None:
             f"[attach] expected a trainer whose batches have labels, got {type(trainer).__name__}, which trains on "
             "what it generates; attach to supervised fine-tuning, or score answers of your own with TokenTypeMeter"
         )
-    if trainer.args.n_gpu > 1:
+    if trainer.args.n_gpu > 1 or isinstance(trainer.model, nn.DataParallel):
         raise ValueError(
-            "[attach] expected one device per process, got nn.DataParallel over "
-            f"{trainer.args.n_gpu} devices, whose replicas run hooks in threads of their own; start one process per "
+            "[attach] expected one device per process, got nn.DataParallel, "
+            "whose replicas run hooks in threads of their own; start one process per "
             "device with torchrun, or make one device visible"
         )
     refuse_model(unwrap(trainer.model))
