@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// The targets of tally/cpu/row_stats.cc: what a test forces there is forced here.
-#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#include "base/vector_targets.h"  // IWYU pragma: keep
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "batch/wide_loops.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep

@@ -6,14 +6,12 @@
 #include <span>
 #include <string>
 
+#include "base/vector_targets.h"  // IWYU pragma: keep
 #include "tally/cpu/job.h"
 #include "typetally/base/error.h"
 #include "typetally/base/parallel.h"
 #include "typetally/tally/cpu_targets.h"
 
-// AVX3_DL adds nothing that the kernel uses, and SSSE3 lacks the blends and minima that make it worth having. Vectors
-// of a length that the compiler does not know cannot be members of a class, as ours are.
-#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tally/cpu/row_stats.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
