@@ -10,8 +10,6 @@
 namespace typetally {
 namespace {
 
-constexpr std::int64_t kTop = 5;
-
 void add_one(TypeTally& sums, const Target& target, const RowStats& stats) {
   if (!stats.finite) {
     ++sums.nonfinite;
@@ -23,7 +21,7 @@ void add_one(TypeTally& sums, const Target& target, const RowStats& stats) {
   ++sums.with_entropy;
   sums.entropy += stats.entropy();
   ++sums.ranked;
-  sums.correct_top5 += stats.rank < kTop;
+  sums.correct_top5 += stats.rank < kTopRanks;
 }
 
 void add_one(TypeTally& sums, std::size_t i, const TokenStats& stats) {

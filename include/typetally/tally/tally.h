@@ -10,12 +10,14 @@
 
 namespace typetally {
 
+inline constexpr std::int64_t kTopRanks = 5;  ///< ranks from 0 that count as a hit of the extended accuracy
+
 /// The additive sums of some targets: everything that a metric is a ratio of.
 struct TypeTally {
   std::int64_t count = 0;         ///< finite targets
   std::int64_t correct = 0;       ///< argmax == label
   std::int64_t ranked = 0;        ///< targets whose rank is known
-  std::int64_t correct_top5 = 0;  ///< rank < 5
+  std::int64_t correct_top5 = 0;  ///< rank < kTopRanks
   std::int64_t with_entropy = 0;  ///< targets whose entropy is known
   std::int64_t nonfinite = 0;     ///< left out of everything above
   double nll = 0;                 ///< nats

@@ -14,7 +14,6 @@ namespace typetally::cuda {
 inline constexpr int kKinds = 1 + static_cast<int>(kTokenTypes.size());
 inline constexpr int kColumns = 8;  ///< of TypeTally
 static_assert(std::size_t{kKinds} * kColumns == kTallySums);
-inline constexpr int kTop = 5;
 
 /// Where a type's sums are; those of -1, and of what is no type, come first.
 TYPETALLY_DEVICE int kind_of(std::int8_t type) { return type < 1 || type >= kKinds ? 0 : type; }
@@ -29,7 +28,7 @@ struct Addends {
     values[0] = one;
     values[1] = good && row.argmax == label ? 1.0 : 0.0;
     values[2] = one;
-    values[3] = good && row.rank < kTop ? 1.0 : 0.0;
+    values[3] = good && row.rank < kTopRanks ? 1.0 : 0.0;
     values[4] = one;
     values[5] = 1.0 - one;
     values[6] = good ? (row.max - row.label_logit) + log_s1 : 0.0;
