@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from typetally.audit.problems import Kind, Problems
-from typetally.typing.typer import COORD
+from typetally.base.token_type import COORD
 
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 # Between two numbers of one box: `, `, quotes, or the brackets between two corners.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from typetally.base.token_type import COORD, DESC, FORMAT
 from typetally.text.grammar import describe_grammars
-from typetally.typing.typer import COORD, DESC, FORMAT
 
 _JSON = ("json", "coordjson")
 _ATOM = re.compile(r"<\|coord_\d{1,4}\|>")

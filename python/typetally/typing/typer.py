@@ -16,8 +16,6 @@ from typetally.text.payload import REFERENCE_KEYS
 from typetally.text.vocabulary import Vocabulary
 from typetally.typing.payload_route import Skipped, align_payload
 
-DESC, COORD, FORMAT = 1, 2, 3
-
 
 class Span(NamedTuple):
     """Bytes [begin, end) of a text as UTF-8, and their type: DESC 1, COORD 2, FORMAT 3."""
