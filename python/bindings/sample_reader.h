@@ -42,9 +42,12 @@ class SampleReader {
   /// Raises ValueError for values that are not as many as the sample's input_ids, or do not fit into T.
   template <class T>
   void write(const Field& field, const BatchLayout& layout, Fill fill, T* out) const {
-    const bool is_ids = &field == find(kIds);
-    const std::vector<TokenValues> read = is_ids ? std::vector<TokenValues>() : values(field, fill.lacking);
-    if (!copy(layout, is_ids ? ids_ : read, fill.padding, out)) refuse_beyond_int8(field, read);
+    if (&field == find(kIds)) {
+      copy(layout, ids_, fill.padding, out);
+      return;
+    }
+    const std::vector<TokenValues> read = values(field, fill.lacking);
+    if (!copy(layout, read, fill.padding, out)) refuse_beyond_int8(field, read);
   }
 
   /// Remembers the type of the samples' tensors, which is mostly that of the batch.

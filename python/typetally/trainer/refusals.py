@@ -27,9 +27,8 @@ def refuse_trainer(trainer: Any) -> None:
         )
     if trainer.args.n_gpu > 1 or isinstance(trainer.model, nn.DataParallel):
         raise ValueError(
-            "[attach] expected one device per process, got nn.DataParallel, "
-            "whose replicas run hooks in threads of their own; start one process per "
-            "device with torchrun, or make one device visible"
+            "[attach] expected one device per process, got nn.DataParallel, whose replicas run hooks in threads of "
+            "their own; start one process per device with torchrun, or make one device visible"
         )
     refuse_model(unwrap(trainer.model))
     if _zero_stage(trainer) == 3 and _hides_logits(trainer.args):
